@@ -114,7 +114,8 @@ def main() -> None:
     pretraining.add_argument("--rounds", type=int, default=5)
     commands.add_parser("examples", help="what the commands print whose output the pages show")
     commands.add_parser(
-        "results-page", help="write docs/results.md and the figures of other pages from the records"
+        "results-page",
+        help="draw pictures, write docs/results.md and the figures of other pages from the records",
     )
     demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
     demo.add_argument("--runs", type=int, default=5)
@@ -242,6 +243,7 @@ def main() -> None:
     elif options.command == "results-page":
         from benchmarks import results_page
 
+        results_page.draw_pictures()
         results_page.write_page()
         results_page.write_figures()
     elif options.command == "examples":

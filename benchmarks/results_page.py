@@ -19,6 +19,8 @@ from benchmarks.records import RESULTS
 
 _ROOT = Path(__file__).parents[1]
 PAGE = _ROOT / "docs" / "results.md"
+#: Figures of presets, drawn by :func:`draw_pictures`.
+PICTURES = _ROOT / "docs" / "images" / "results"
 _MODELS = _ROOT / "src" / "relscout" / "data"
 #: Other pages with measured figures.
 PAGES_WITH_FIGURES = (
@@ -432,7 +434,7 @@ def _reproduced(prefix: str) -> str:
     from relscout.lab.schema import SCORINGS
     from relscout.lab.summaries import Measured
     from relscout.lab.table_formats import FORMATS
-    from relscout.lab.tables import scores_table, supervised_table, sweep_table
+    from relscout.lab.tables import probes_table, scores_table, supervised_table, sweep_table
 
     records = read_records(RESULTS / "reproduced.jsonl")
     found = []
@@ -452,10 +454,64 @@ def _reproduced(prefix: str) -> str:
                 continue
             tables = (scores_table(measured, scoring, all_scores=False), sweep_table(measured, scoring))
             found += [FORMATS["markdown"](table) for table in tables if table is not None]
+        if (probed := probes_table(measured)) is not None:
+            found.append(FORMATS["markdown"](probed))
+        found += _pictures(measured.preset)
     tables = "\n\n".join(table.strip() for table in found)
     tables = tables.replace("Measured at commit unknown", "Commit not recorded")
     tables = tables.replace("measured at commit unknown", "commit not recorded")
     return f"{tables}\n\nRecords: `benchmarks/results/reproduced.jsonl`."
+
+
+#: Kind of figure → what it shows.
+_SHOWN = {
+    "tsne": "representations, projected by t-SNE and coloured by gold relation",
+    "sweep": "a score for each value of the setting",
+    "losses": "losses over the loops",
+    "purity": "nearest neighbours with the same gold relation",
+    "clusters": "gold relations in the largest and the smallest cluster",
+    "sizes": "instances of each gold relation",
+}
+
+
+def _pictures(preset: Any) -> Iterator[str]:
+    """Yield the figures of a preset that were drawn, see :func:`draw_pictures`."""
+    for path in sorted(PICTURES.glob(f"{preset.name}-*.svg")):
+        kind = path.stem.removeprefix(f"{preset.name}-").split("-")[0]
+        # the name of another preset may begin in the same way
+        if kind in {figure.kind for figure in preset.figures}:
+            yield f"**{preset.title}: {_SHOWN[kind]}.**\n\n![{_SHOWN[kind]}](images/results/{path.name})"
+
+
+def draw_pictures(folder: Path = PICTURES) -> list[Path]:
+    """Draw the figures of every preset with records, and return their paths.
+
+    A figure of points needs the file that the run wrote next to the records, which the repository does not hold;
+    without it, the picture that was drawn before stays.
+    """
+    from relscout.lab.figures import draw_figures
+    from relscout.lab.preset import preset, presets
+    from relscout.lab.records import read_records
+    from relscout.lab.summaries import Measured
+
+    records = read_records(RESULTS / "reproduced.jsonl")
+    drawn: list[Path] = []
+    for measured in (Measured(preset(name), records) for name in presets()):
+        if measured.preset.figures and measured.records:
+            for kind in dict.fromkeys(figure.kind for figure in measured.preset.figures):
+                if kind == "tsne" and not _has_points(measured):
+                    continue
+                for figure in draw_figures(measured, folder, points=RESULTS, kind=kind):
+                    drawn += [path for path in figure.files if path.suffix == ".svg"]
+                    for path in figure.files:
+                        if path.suffix != ".svg":
+                            path.unlink()
+    return drawn
+
+
+def _has_points(measured: Any) -> bool:
+    stored = [record["points"] for record in measured.records if record["points"]]
+    return bool(stored) and all((RESULTS / str(name)).is_file() for name in stored)
 
 
 def _incremental(record: Row) -> str:

@@ -215,6 +215,7 @@ def preset_keys() -> str:
         "The file": (_keys(schema.Preset, "name"), ()),
         "Each of `rows`": (_keys(schema.Row), ()),
         "`sweep`": (_keys(schema.Sweep), ()),
+        "`probes`": (_keys(schema.Probes), ()),
         "Each of `figures`": (_keys(schema.Figure), ()),
         "Each of `published`": (_keys(schema.Published, "scores"), (scores,)),
     }

@@ -151,3 +151,23 @@ def test_a_graph_of_another_world_is_reported_and_nothing_is_written(refused, go
     assert (
         "30 instances read, 0 of 60 mentions linked: none of the names such as 'Ada' is in the graph" in said
     )
+
+
+def test_links_of_wikipedia_are_aligned(relscout, refused, tmp_path):
+    dump = tmp_path / "wiki_00"
+    text = 'Ada was born in <a href="London">London</a>. In <a href="London">London</a>, Ada met Bob.'
+    dump.write_text(f'<doc id="1" title="Ada">\n{text}\n</doc>\n', encoding="utf-8")
+    (tmp_path / "graph.tsv").write_text("Q1\tbirthplace\tQ2\n", encoding="utf-8")
+    (tmp_path / "ids.tsv").write_text("Ada\tQ1\nLondon\tQ2\n", encoding="utf-8")
+    marked, out = tmp_path / "marked.jsonl", tmp_path / "aligned.jsonl"
+    done = relscout(
+        "lab", "pretrain", "anchors", dump, "--identifiers", tmp_path / "ids.tsv", "--out", marked
+    )
+    assert "2 pairs written to" in done.err
+    relscout("lab", "pretrain", "align", marked, "--graph", tmp_path / "graph.tsv", "--out", out)
+    assert facts(map(json.loads, out.read_text().splitlines())) == [("Ada", "birthplace", "London")] * 2
+    bare = relscout("lab", "pretrain", "anchors", dump, "--links-only", "--out", tmp_path / "none.jsonl")
+    assert "no sentence has two links" in bare.err
+    wrong = refused("lab", "pretrain", "anchors", marked, "--out", tmp_path / "x.jsonl")
+    assert "marked.jsonl, line 1" in wrong
+    assert "begins no article" in wrong

@@ -93,8 +93,8 @@ def test_the_table_trains_in_each_format(relscout, classifier, typed, tmp_path):
     train = tmp_path / "train.jsonl"
     text = typed.read_text(encoding="utf-8")
     train.write_text(text.replace("Ada", "Eva").replace("Fred", "Theo"), encoding="utf-8")
-    out = tmp_path / "found"
-    options = ("--train", train, "--seeds", 1, "--no-cache", "--out", out)
+    out, sheet = tmp_path / "found", tmp_path / "sheet.tsv"
+    options = ("--train", train, "--seeds", 1, "--no-cache", "--out", out, "--sheet", sheet)
     done = relscout("lab", "analyze", classifier, typed, *options)
     assert done.code == 0, done.err
     assert "note: 20 of 30 instances to learn from are tested on, too, and were left out\n" in done.err
@@ -103,6 +103,12 @@ def test_the_table_trains_in_each_format(relscout, classifier, typed, tmp_path):
     assert (table["score"], table["n_train"], table["n_test"], table["seeds"]) == ("accuracy", 10, 30, [0])
     (row,) = table["rows"].values()
     assert list(row) == ["C+M", "C+T", "OnlyC", "OnlyM", "OnlyT"]
+    head, *rows = sheet.read_text(encoding="utf-8").splitlines()
+    assert rows, "a model that reads names errs without them"
+    sheet.write_text("\n".join([head, *(f"confusing{row}" for row in rows)]), encoding="utf-8")
+    judged = json.loads(relscout("lab", "judge", sheet, "--json").out)
+    assert judged["shares"] == {"wrong": 0.0, "no pattern": 0.0, "confusing": 1.0}
+    assert "100%" in relscout("lab", "judge", sheet).out
 
 
 def test_what_cannot_work_is_refused(refused, finished, classifier, good, tmp_path):

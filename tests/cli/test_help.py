@@ -22,17 +22,18 @@ COMMANDS = (
     "convert",
     "methods",
 )
-LAB = ("reproduce", "pretrain", "analyze", "fewshot", "finetune")
+LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune")
 INNER = {
     "datasets": ("list", "get"),
     "lab reproduce": ("list", "show", "run", "table", "figure"),
-    "lab pretrain": ("align", "cp", "mtb", "labels"),
+    "lab pretrain": ("anchors", "align", "cp", "mtb", "labels"),
     "lab fewshot": ("evaluate", "classify", "train"),
 }
 GROUPS = ("", "lab", *INNER)
 PAGES = (
     *COMMANDS,
     "lab analyze",
+    "lab judge",
     "lab finetune",
     *(f"{group} {name}" for group, names in INNER.items() for name in names),
 )

@@ -123,6 +123,16 @@ def test_latex_is_written_when_asked_for(shown):
     assert "| " not in text
 
 
+def test_relations_of_the_rows_that_a_preset_names_are_listed_below_the_scores(shown, preset):
+    assert "relations found by" not in shown()
+    preset.write_text(PRESET + "names: [better]\n", encoding="utf-8")
+    text = shown()
+    assert "raw clusters." in text
+    assert "relations found by better" in text
+    assert "relations found by plain" not in text
+    assert "relations found by" not in shown("--scoring", "raw")
+
+
 def test_relations_are_listed_by_name_when_asked_for(shown):
     text = shown("--names")
     assert "capital\\|of" in text

@@ -79,6 +79,7 @@ def test_from_the_preset_to_the_table(relscout, small, data, tmp_path, tiny_bert
     ]
 
     tables = relscout("lab", "reproduce", "table", small).out
+    assert tables.startswith("**A small lesson: all protocols.**")
     assert "A small lesson: semeval-1." in tables
     assert "A small lesson: semeval-10." in tables
     assert "| own " in tables
@@ -96,6 +97,11 @@ def test_from_the_preset_to_the_table(relscout, small, data, tmp_path, tiny_bert
             "no row of preset 'kmeans-bundled' needs an encoder",
         ),
         (("run", "names-tacred-paper"), "get it with 'relscout datasets get tacred'"),
+        (
+            ("run", "names-encoders", "--encoder", "cp=a", "--encoder", "cp=b"),
+            "are both for rows with given:cp",
+        ),
+        (("run", "names-encoders", "--encoder", "pc=a"), "unknown encoder of preset 'names-encoders' 'pc'"),
     ],
 )
 def test_what_cannot_work_is_one_line(refused, arguments, said):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -42,13 +42,18 @@ def few(corpus: list[RelationInstance]) -> list[RelationInstance]:
 class Tokens:
     """What a vocabulary makes of an instance, in words."""
 
-    def __init__(self, model: Path, marking: str, max_length: int = 128) -> None:
+    def __init__(
+        self, model: Path, marking: str, max_length: int = 128, *, types: Sequence[str] = ()
+    ) -> None:
         self.tokenizer = load_tokenizer(str(model))
         n_embeddings = load_config(str(model)).vocab_size
-        self.vocabulary = Vocabulary(self.tokenizer, n_embeddings, marking, max_length)
+        if marking == "type-tokens":
+            types = types or ("PERSON", "CITY")
+        self.vocabulary = Vocabulary(self.tokenizer, n_embeddings, marking, max_length, types)
         new = ("[E1]", "[/E1]", "[E2]", "[/E2]", "[BLANK]")
         first = self.tokenizer.get_vocab().get("[unused0]", n_embeddings)
         self.names = {first + place: name for place, name in enumerate(new)}
+        self.names |= {n_embeddings + place: name for place, name in enumerate(self.vocabulary.new_tokens)}
 
     def words(self, ids: tuple[int, ...]) -> list[str]:
         return [self.names.get(token) or self.tokenizer.convert_ids_to_tokens(token) for token in ids]

@@ -65,7 +65,7 @@ def test_layers_are_dropped_at_any_precision(dtype: str, tiny_bert: Path) -> Non
 
 def test_embeddings_are_added_behind_the_known_ones(bert: Any) -> None:
     known = bert.get_input_embeddings().weight.clone()
-    add_embeddings(bert, 5, seed=0)
+    add_embeddings(bert, [()] * 5, seed=0)
     weight = bert.get_input_embeddings().weight
     assert torch.equal(weight[:-5], known)
     assert len(weight) == len(known) + 5
@@ -76,7 +76,7 @@ def test_added_embeddings_depend_on_the_seed_alone(tiny_bert: Path) -> None:
     for seed in (1, 1, 2):
         model = load_weights(str(tiny_bert), dtype="float32")
         torch.rand(1)
-        add_embeddings(model, 5, seed=seed)
+        add_embeddings(model, [()] * 5, seed=seed)
         added.append(model.get_input_embeddings().weight[-5:])
     assert torch.equal(added[0], added[1])
     assert not torch.isclose(added[0], added[2]).any()
@@ -84,19 +84,19 @@ def test_added_embeddings_depend_on_the_seed_alone(tiny_bert: Path) -> None:
 
 def test_added_embeddings_are_as_far_out_as_the_known_ones(bert: Any) -> None:
     known = bert.get_input_embeddings().weight.clone()
-    add_embeddings(bert, 500, seed=0)
+    add_embeddings(bert, [()] * 500, seed=0)
     added = bert.get_input_embeddings().weight[-500:]
     torch.testing.assert_close(added.mean(dim=0), known.mean(dim=0), atol=0.1, rtol=0)
     torch.testing.assert_close(added.std(dim=0), known.std(dim=0), atol=0, rtol=0.2)
 
 
 def test_added_embeddings_take_no_gradient(bert: Any) -> None:
-    add_embeddings(bert, 5, seed=0)
+    add_embeddings(bert, [()] * 5, seed=0)
     assert not bert.get_input_embeddings().weight.requires_grad
 
 
 def test_adding_embeddings_prints_nothing(bert: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    add_embeddings(bert, 5, seed=0)
+    add_embeddings(bert, [()] * 5, seed=0)
     assert capfd.readouterr() == ("", "")
 
 

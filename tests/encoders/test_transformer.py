@@ -143,7 +143,11 @@ def test_every_scheme_works_with_every_kind_of_vocabulary(
 ) -> None:
     pooling = "start+span-mean@1+mask" if marking == "prompt" else "start+span-mean@1"
     settings = EncoderSettings(
-        model=str(request.getfixturevalue(model)), marking=marking, pooling=pooling, device="cpu"
+        model=str(request.getfixturevalue(model)),
+        marking=marking,
+        pooling=pooling,
+        device="cpu",
+        types=("PERSON",),
     )
     encoder = TransformerEncoder(settings)
     vectors = encoder.encode(few[:5])

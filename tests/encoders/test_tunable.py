@@ -147,7 +147,7 @@ def test_every_marking_reads_the_same(
     model: str, marking: str, few: Few, request: pytest.FixtureRequest
 ) -> None:
     pooling = "start+mask" if marking == "prompt" else "start"
-    encoder = build(request.getfixturevalue(model), marking=marking, pooling=pooling)
+    encoder = build(request.getfixturevalue(model), marking=marking, pooling=pooling, types=("PERSON",))
     tunable = TunableEncoder(encoder, trained_layers=1)
     assert tunable.encode(tunable.prepare(few)).tobytes() == encoder.encode(few).tobytes()
 
@@ -180,6 +180,33 @@ def test_the_lowest_layers_alone_give_the_bits_of_the_whole_model(
     with torch.inference_mode():
         again = model(**inputs, output_hidden_states=True).hidden_states
     assert all(map(torch.equal, again, whole)), "the model itself is left alone"
+
+
+def test_states_are_neither_scaled_nor_trained_otherwise(tiny_bert: Path, few: Few) -> None:
+    settings = EncoderSettings(model=str(tiny_bert), pooling="start@1*2+cls", marking="C+M", device="cpu")
+    scaled = TransformerEncoder(settings)
+    states = scaled.as_states()
+    plain, unit = states.encode(few), scaled.encode(few)
+    (tokens,), width = scaled.vocabulary.inputs(few[:1]), scaled.hidden_size
+    ids = torch.tensor([[*scaled.vocabulary.before, *tokens.marked.ids, *scaled.vocabulary.after]])
+    with torch.inference_mode():
+        layers = scaled.model(input_ids=ids, output_hidden_states=True).hidden_states
+    places = [tokens.marked.head_start + 1, tokens.marked.tail_start + 1]
+    expected = torch.cat([2 * layers[1][0, places].flatten(), layers[-1][0, 0]])
+    np.testing.assert_allclose(plain[0], expected, rtol=1e-4, atol=1e-5)
+    parts = np.split(plain, [2 * width], axis=1)
+    lengths = [np.linalg.norm(part, axis=1, keepdims=True) for part in parts]
+    np.testing.assert_allclose(np.hstack([2 * parts[0] / lengths[0], parts[1] / lengths[1]]), unit, atol=1e-6)
+    assert states.fingerprint != scaled.fingerprint
+    assert states.as_states() is states
+    for trained_layers in (1, -1):
+        tunable = TunableEncoder(states, trained_layers=trained_layers)
+        prepared = tunable.prepare(few)
+        np.testing.assert_array_equal(tunable.encode(prepared), plain)
+        tunable.train(True)
+        set_dropout(tunable._model, 0.0)
+        trained = tunable(prepared, prepared.row_of[:5]).detach().numpy()
+        np.testing.assert_allclose(trained, plain[:5], rtol=1e-4, atol=1e-5)
 
 
 def test_what_is_prepared_runs_no_layer_that_trains(tiny_bert: Path, few: Few) -> None:

@@ -22,10 +22,12 @@ SHOWN = {
     "none": "mary was born in paris .",
     "markers": "[E1] mary [/E1] was born in [E2] paris [/E2] .",
     "typed-markers": "@ * person * mary @ was born in # ^ city ^ paris # .",
+    "type-tokens": "[E1 PERSON] mary [/E1 PERSON] was born in [E2 CITY] paris [/E2 CITY] .",
     "prompt": "mary was born in paris . mary [MASK] paris .",
     "C+M": "[E1] mary [/E1] was born in [E2] paris [/E2] .",
     "C+T": "[E1] person [/E1] was born in [E2] city [/E2] .",
     "OnlyC": "[E1] [BLANK] [/E1] was born in [E2] [BLANK] [/E2] .",
+    "OnlyC-roles": "[E1] [SUBJ] [/E1] was born in [E2] [OBJ] [/E2] .",
     "OnlyM": "[E1] mary [/E1] [E2] paris [/E2]",
     "OnlyT": "[E1] person [/E1] [E2] city [/E2]",
 }
@@ -49,7 +51,8 @@ def test_without_unused_tokens_markers_are_new_ones(
 ) -> None:
     found = tokens(tiny_bert_without_unused, marking)
     assert found.of(mary) == SHOWN[marking]
-    assert found.vocabulary.n_new_embeddings == (5 if "[E1]" in SHOWN[marking] else 0)
+    expected = {"type-tokens": 12, "OnlyC-roles": 7}.get(marking, 5 if "[E1]" in SHOWN[marking] else 0)
+    assert found.vocabulary.n_new_embeddings == expected
 
 
 def test_unused_tokens_serve_as_markers(tiny_bert: Path, tokens: Any) -> None:
@@ -143,6 +146,7 @@ def test_a_mention_that_the_tokenizer_drops_has_an_unknown_token(
         "C+T": ("entity", "entity"),
         "OnlyT": ("entity", "entity"),
         "OnlyC": ("[BLANK]", "[BLANK]"),
+        "OnlyC-roles": ("[SUBJ]", "[OBJ]"),
     }.get(marking, ("[UNK]", "paris"))
 
 
@@ -273,7 +277,7 @@ def instances(draw: st.DrawFn) -> RelationInstance:
 def test_no_input_is_too_long_and_all_places_lie_within_it(
     instance: RelationInstance, marking: str, max_length: int, tiny_bert: Path
 ) -> None:
-    vocabulary = Vocabulary(load_tokenizer(str(tiny_bert)), 300, marking, max_length)
+    vocabulary = Vocabulary(load_tokenizer(str(tiny_bert)), 300, marking, max_length, ["PERSON"])
     (only,) = vocabulary.inputs([instance])
     marked = only.marked
     assert len(marked.ids) + vocabulary.overhead <= max_length

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders.convolution import FORMATS, UNKNOWN, WordVocabulary, shown
 from relscout.encoders.marking import MARKINGS
+from relscout.text.word_tags import WordTags, word_tags
 
 TEXT = "In 1867, Marie Curie was born in Warsaw."
 CURIE = RelationInstance(TEXT, Mention(9, 20, "PERSON"), Mention(33, 39, "CITY"))
@@ -107,3 +108,54 @@ def test_numbers_do_not_depend_on_the_order_and_repeated_content_is_read_once() 
 
 def test_the_formats_are_among_the_markings_of_encoders() -> None:
     assert set(FORMATS) < set(MARKINGS)
+
+
+#: Tags of :data:`TEXT` by hand: "In 1867, Marie Curie was born in Warsaw."
+TAGS = WordTags(
+    starts=(0, 3, 7, 9, 15, 21, 25, 30, 33, 39),
+    ends=(2, 7, 8, 14, 20, 24, 29, 32, 39, 40),
+    parts=("ADP", "NUM", "PUNCT", "PROPN", "PROPN", "AUX", "VERB", "ADP", "PROPN", "PUNCT"),
+    entities=(None, "DATE", None, "PERSON", "PERSON", None, None, None, "GPE", None),
+)
+
+
+@pytest.mark.parametrize(
+    ("marking", "parts", "entities"),
+    [
+        ("C+M", list(TAGS.parts), list(TAGS.entities)),
+        (
+            "OnlyC",
+            ["ADP", "NUM", "PUNCT", None, "AUX", "VERB", "ADP", None, "PUNCT"],
+            [None, "DATE", *[None] * 7],
+        ),
+        ("OnlyM", ["PROPN"] * 3, [None] * 3),
+        ("OnlyT", [None] * 2, [None] * 2),
+    ],
+)
+def test_tags_are_those_of_the_words_that_are_shown(marking, parts, entities) -> None:
+    found = shown(CURIE, marking, 100, TAGS)
+    assert found.parts == parts
+    assert found.entities == entities
+
+
+def test_tags_stay_with_their_words_where_a_long_text_is_cut() -> None:
+    before = "word " * 300
+    tags = WordTags(
+        starts=tuple(len(before) + start for start in TAGS.starts),
+        ends=tuple(len(before) + end for end in TAGS.ends),
+        parts=TAGS.parts,
+        entities=TAGS.entities,
+    )
+    head, tail = Mention(len(before) + 9, len(before) + 20), Mention(len(before) + 33, len(before) + 39)
+    found = shown(RelationInstance(before + TEXT, head, tail), "C+M", 12, tags)
+    assert dict(zip(found.words, found.entities, strict=True))["warsaw"] == "GPE"
+    assert dict(zip(found.words, found.parts, strict=True))["born"] == "VERB"
+    assert found.lost == "context"
+
+
+def test_a_tagger_gives_parts_of_speech_and_entities() -> None:
+    tags = word_tags([TEXT])[TEXT]
+    assert tags.at(25, 29) == ("VERB", None)
+    assert tags.at(33, 39)[1] == "GPE"
+    assert tags.at(100, 105) == (None, None)
+    assert word_tags([TEXT])[TEXT] is tags

@@ -111,3 +111,53 @@ def supervised_data(data: Path) -> Path:
             )
             (data / folder / f"{part}.txt").write_text(lines)
     return data
+
+
+def of_tacred(relation: str, numbers: Iterable[int]) -> list[dict[str, Any]]:
+    """Return records of TACRED, each sentence another one."""
+    return [
+        {
+            "id": f"{relation} {number}",
+            "token": ["ada", relation.replace(" ", ""), "rome", f"no{number}", "."],
+            "subj_start": 0,
+            "subj_end": 0,
+            "subj_type": "PERSON",
+            "obj_start": 2,
+            "obj_end": 2,
+            "obj_type": "CITY",
+            "relation": relation,
+        }
+        for number in numbers
+    ]
+
+
+@pytest.fixture
+def tacred_data(transfer_data: Path) -> Path:
+    """A data folder with TACRED and FewRel's training relations, too.
+
+    TACRED has three frequent relations with 12 instances each, ten rare ones with 6, and unrelated pairs, which are
+    the most frequent; FewRel has four training relations.
+    """
+    sizes = (
+        {"no_relation": 30} | {f"frequent {n}": 12 for n in range(3)} | {f"rare {n}": 6 for n in range(10)}
+    )
+    (transfer_data / "tacred").mkdir()
+    for place, part in enumerate(("train", "dev", "test")):
+        records = [
+            record for name, size in sizes.items() for record in of_tacred(name, range(size)[place::3])
+        ]
+        (transfer_data / "tacred" / f"{part}.json").write_text(json.dumps(records))
+    training = {f"P{1000 + n}": sentences(f"verb{n} of") for n in range(4)}
+    (transfer_data / "fewrel_train").mkdir()
+    (transfer_data / "fewrel_train" / "train_wiki.json").write_text(json.dumps(training))
+    return transfer_data
+
+
+def many_of_fewrel(data: Path) -> None:
+    """Give three novel relations of FewRel 1,707 instances, more than are scored unseen."""
+    ends = {"h": ["ada", "Q1", [[0]]], "t": ["rome", "Q2", [[2]]]}
+    novel = {
+        relation: [{"tokens": ["ada", f"{relation}x{n}", "rome"], **ends} for n in range(569)]
+        for relation in PHRASES
+    }
+    (data / "fewrel/val_wiki.json").write_text(json.dumps(novel))

@@ -115,11 +115,11 @@ def test_it_runs_with_a_copy_of_the_model_in_a_folder(
 
 def test_bundled_encoders_are_not_replaced() -> None:
     with pytest.raises(SettingError, match="no row of preset 'kmeans-fewrel' needs an encoder"):
-        preset("kmeans-fewrel").with_encoder("mine")
+        preset("kmeans-fewrel").with_encoders({"": "mine"})
 
 
 def test_rows_that_wait_for_an_encoder_are_the_only_ones_that_get_it() -> None:
-    given = preset("names-semeval").with_encoder("mine")
+    given = preset("names-semeval").with_encoders({"": "mine"})
     assert {row.name for row in given.rows if row.encoder.get("model") == "mine"} == {
         "own encoder, C+M",
         "own encoder, OnlyC",

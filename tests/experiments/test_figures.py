@@ -259,6 +259,37 @@ def test_reports_without_curves_are_told(tmp_path, report):
     assert not (tmp_path / "new").exists()
 
 
+PROBES = {
+    "neighbours": {"1": 0.9, "5": 0.7},
+    "clusters": {
+        "largest": [{"relation": "born in", "in_cluster": 9, "in_all": 12}],
+        "smallest": [{"relation": "spouse", "in_cluster": 2, "in_all": 3}],
+    },
+    "sizes": [12, 3],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        ("purity", {"SelfORE", "number of nearest neighbours"}),
+        (
+            "clusters",
+            {"largest cluster", "smallest cluster", "born in", "spouse", "in the cluster", "in all"},
+        ),
+        ("sizes", {"gold relation, by frequency", "instances"}),
+    ],
+)
+def test_what_was_probed_is_drawn(tmp_path, kind, expected):
+    records = [record(seed=seed, probes=PROBES) for seed in (0, 1)]
+    (drawn,) = draw(preset(Figure(kind, ("SelfORE",))), records, tmp_path)
+    assert expected <= set(texts(drawn.files[1]))
+    assert drawn.missing == ""
+    (without,) = draw(preset(Figure(kind, ("SelfORE",))), [record()], tmp_path)
+    assert not without.files
+    assert "no record of 'SelfORE'" in without.missing
+
+
 def test_a_name_in_a_script_that_the_font_lacks_is_drawn(tmp_path, keep_points):
     kept = keep_points("a.npz", gold=["出生地"] * 16)
     (drawn,) = draw(preset(Figure("tsne", ("SelfORE",))), [record(points=kept)], tmp_path)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from relscout.core.instances import RelationInstance, canonical_order
-from relscout.lab.measuring import gold_selected, open_world
+from relscout.lab.measuring import epoch_scores, open_world
 from relscout.lab.protocols import Task
 
 
@@ -23,27 +23,41 @@ def as_discover_orders(task: Task, labels: list[int]) -> np.ndarray:
     return np.array(labels)[canonical_order(task.fitted)]
 
 
-def test_the_epoch_that_is_best_by_gold_relations_is_told_apart(task: Task) -> None:
+def model_of(epochs: np.ndarray, **more: object) -> SimpleNamespace:
+    """A fitted model as far as its epochs are read."""
+    return SimpleNamespace(
+        **{"epochs_labels_": epochs.astype(np.int16), "n_relations": 2, "n_clusters": 0, "names_": {}, **more}
+    )
+
+
+def test_the_last_epoch_and_the_one_that_gold_relations_select_are_scored(task: Task) -> None:
     mixed = as_discover_orders(task, [0, 1, 0, 1, 0, 1])
     right = as_discover_orders(task, [1, 1, 0, 0, 0, 0])  # the third instance is not scored
-    model = SimpleNamespace(
-        epochs_labels_=np.stack([mixed, right, mixed]).astype(np.int16), n_relations_=2, names_={}
-    )
-    (scores,) = gold_selected(model, task).values()
-    assert scores["b3_f1"] == 1.0
-    model.epochs_labels_ = model.epochs_labels_[:1]
-    assert gold_selected(model, task)["gold_selected"]["b3_f1"] < 1.0
-    model.n_relations_ = 1  # the outputs were merged
-    assert gold_selected(model, task) == {}
+    scores = epoch_scores(model_of(np.stack([mixed, right, mixed])), task)
+    assert (scores["gold_selected"]["b3_f1"], scores["gold_selected"]["epoch"]) == (1.0, 2)
+    assert scores["last_epoch"]["b3_f1"] < 1.0
+    of_epochs = scores["gold_selected"]["epochs_b3_f1"]
+    assert of_epochs == pytest.approx([scores["last_epoch"]["b3_f1"], 1.0, of_epochs[0]])
 
 
-def test_of_a_method_without_epochs_or_unseen_instances_nothing_is_told(
+def test_outputs_that_are_no_predictions_are_not_scored(task: Task) -> None:
+    epochs = np.zeros((2, 6))
+    assert epoch_scores(model_of(epochs, n_clusters=2), task)
+    assert epoch_scores(model_of(epochs, n_clusters=8), task) == {}, "eight outputs were merged into two"
+    assert epoch_scores(model_of(epochs, names_={0: "spouse"}), task) == {}
+    assert epoch_scores(SimpleNamespace(names_={}, n_relations=2), task) == {}
+
+
+def test_unseen_instances_are_scored_in_every_epoch_if_they_were_watched(
     task: Task, corpus: list[RelationInstance]
 ) -> None:
-    assert gold_selected(SimpleNamespace(), task) == {}
-    model = SimpleNamespace(epochs_labels_=np.zeros((2, 6), np.int16), n_relations_=1, names_={})
-    unseen = Task(task.fitted, [one for one in corpus if one.relation == "composer"][:2])
-    assert gold_selected(model, unseen) == {}
+    unseen = [[one for one in corpus if one.relation == name][5] for name in ("orbits", "spouse")]
+    other = Task(task.fitted, [*unseen, unseen[0], task.fitted[0]])
+    epochs = np.stack([as_discover_orders(task, [0, 0, 0, 1, 1, 1])] * 2)
+    assert epoch_scores(model_of(epochs), other) == {}
+    scores = epoch_scores(model_of(epochs, watched_labels_=np.array([[1, 0], [0, 1]])), other)
+    assert (scores["last_epoch"]["b3_f1"], scores["gold_selected"]["epoch"]) == (1.0, 2)
+    assert scores["gold_selected"]["epochs_b3_f1"][0] < 1.0
 
 
 def test_known_and_novel_relations_are_scored_by_names_clusters_and_evidence(

@@ -7,6 +7,7 @@ import pytest
 
 from relscout.core.errors import InputError, UnknownNameError
 from relscout.lab.protocols import PROTOCOLS, load, protocol
+from tests.experiments.conftest import many_of_fewrel
 
 
 def ids(instances):
@@ -53,7 +54,10 @@ def test_the_files_of_a_protocol_are_called_as_they_are_published():
     files = {file for one in PROTOCOLS.values() for file in one.files if not file.endswith("/")}
     published = {
         f"{name}/{file.name}"
-        for name in ("fewrel", "wiki80", "nyt_fb", "semeval", "chemprot", "tacred")
+        for name in (
+            *("fewrel", "fewrel_train", "fewrel_pubmed", "wiki80", "wiki80_full", "nyt_fb", "semeval"),
+            *("chemprot", "tacred"),
+        )
         for file in dataset(name).files
     }
     assert files <= published
@@ -133,6 +137,57 @@ def test_no_relation_of_semeval_is_neither_labelled_nor_clustered(transfer_data)
 def test_a_transfer_needs_more_instances_than_it_scores(transfer_data):
     with pytest.raises(InputError, match="holds 36 instances; 1600 of them are scored"):
         load("fewrel-transfer", transfer_data)
+
+
+def test_the_rare_relations_of_tacred_are_novel_and_partly_scored_unseen(tacred_data):
+    task = load("tacred-transfer", tacred_data)
+    assert relations(task.labeled) == {f"frequent {n}" for n in range(3)}
+    assert len(task.labeled) == 36
+    assert relations(task.fitted) | relations(task.scored) == {f"rare {n}" for n in range(10)}
+    assert (len(task.fitted), len(task.scored)) == (51, 9)
+    assert ids(task.fitted).isdisjoint(ids(task.scored))
+
+
+def test_the_split_of_tacred_depends_on_neither_the_names_of_relations_nor_the_order(tacred_data):
+    before = load("tacred-transfer", tacred_data)
+    for part in ("train", "dev", "test"):
+        file = tacred_data / "tacred" / f"{part}.json"
+        records = json.loads(file.read_text())
+        for record in records:
+            if record["relation"] != "no_relation":
+                record["relation"] = record["relation"][::-1]
+        file.write_text(json.dumps(records[::-1]))
+    after = load("tacred-transfer", tacred_data)
+    assert [ids(side) for side in (after.labeled, after.fitted, after.scored)] == [
+        ids(side) for side in (before.labeled, before.fitted, before.scored)
+    ]
+
+
+def test_too_few_relations_of_tacred_are_refused(tacred_data):
+    for part in ("train", "dev", "test"):
+        records = json.loads((tacred_data / "tacred" / f"{part}.json").read_text())
+        few = [record for record in records if not record["relation"].startswith("frequent")]
+        (tacred_data / "tacred" / f"{part}.json").write_text(json.dumps(few))
+    with pytest.raises(InputError, match=r"tacred holds 10 relations; 10 are novel .* expected 41"):
+        load("tacred-transfer", tacred_data)
+
+
+def test_across_domains_the_labels_come_from_the_other_one(tacred_data):
+    many_of_fewrel(tacred_data)
+    there, back = (load(name, tacred_data) for name in ("fewrel-to-tacred", "tacred-to-fewrel"))
+    on_tacred, on_fewrel = (load(name, tacred_data) for name in ("tacred-transfer", "fewrel-transfer"))
+    assert (ids(there.fitted), ids(there.scored)) == (ids(on_tacred.fitted), ids(on_tacred.scored))
+    assert relations(there.labeled) == {f"P{1000 + n}" for n in range(4)}
+    assert (ids(back.fitted), ids(back.scored)) == (ids(on_fewrel.fitted), ids(on_fewrel.scored))
+    assert relations(back.labeled) == {f"frequent {n}" for n in range(3)}
+
+
+def test_all_training_relations_of_fewrel_may_be_labelled(tacred_data):
+    many_of_fewrel(tacred_data)
+    task, with_wiki80 = (load(name, tacred_data) for name in ("fewrel-full-transfer", "fewrel-transfer"))
+    assert (ids(task.fitted), ids(task.scored)) == (ids(with_wiki80.fitted), ids(with_wiki80.scored))
+    assert len(task.labeled) == 48
+    assert len(task.scored) == 1600
 
 
 def test_wrong_records_of_nyt_fb_are_left_out_and_told(tmp_path):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import InputError, SettingError, UnknownNameError
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.encoders.saved import save_encoder
 from relscout.lab.learners import LEARNERS, Learner
@@ -197,6 +197,52 @@ def test_a_row_without_an_encoder_runs_with_the_encoder_that_is_given(
     # what two encoders gave is never averaged
     kept = current_records(read_records(tmp_path / "results.jsonl"))
     assert [one["encoder"]["model"] for one in kept if one["row"] == "own"] == ["minilm"] * 2
+
+
+@pytest.fixture
+def several(supervised):
+    """A preset whose rows take two encoders by their names, and one without a name."""
+    named = [
+        {"name": name, "method": "classifier", "encoder": {"model": f"given:{name}"}}
+        for name in ("mtb", "cp")
+    ]
+    return {**supervised, "protocols": ["semeval-1"], "rows": [*supervised["rows"], *named], "seeds": [0]}
+
+
+def test_rows_take_the_encoders_of_their_names(run, several, supervised_data, tiny_bert, tmp_path):
+    settings = EncoderSettings(model=str(tiny_bert), marking="C+M", pooling="start")
+    layer = "encoder.layer.0.output.dense.weight"
+    weights = {layer: 2 * TransformerEncoder(settings).model.state_dict()[layer].numpy()}
+    save_encoder(tmp_path / "learnt", TransformerEncoder(settings, weights=weights), made={})
+    given = {"mtb": str(tiny_bert), "cp": str(tmp_path / "learnt")}
+    fresh, _ = run(several, supervised_data, encoder=given)
+    assert {one["row"]: one["encoder"]["model"] for one in fresh if one["row"] in given} == given
+    assert "own" not in {one["row"] for one in fresh}, "it waits for the encoder without a name"
+    again, _ = run(several, supervised_data, encoder={"": "minilm", **given})
+    assert [(one["row"], one["encoder"]["model"]) for one in again] == [("own", "minilm")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "encoder", "said"),
+    [
+        (["cp"], {"mtb": "minilm"}, r"row 'cp' needs an encoder; give it \(--encoder cp=DIR\)"),
+        (["own"], {"mtb": "minilm"}, r"row 'own' needs an encoder; give it \(--encoder NAME\|DIR\)"),
+        (None, {"mbt": "minilm"}, "unknown encoder of preset 'small' 'mbt': did you mean 'mtb'"),
+    ],
+)
+def test_an_encoder_without_a_row_or_a_row_without_an_encoder_is_an_error(
+    run, several, supervised_data, rows, encoder, said
+):
+    with pytest.raises((SettingError, UnknownNameError), match=said):
+        run(several, supervised_data, rows=rows, encoder=encoder)
+
+
+def test_an_encoder_without_a_name_is_no_use_where_all_have_names(run, several, supervised_data):
+    several["rows"] = several["rows"][3:]
+    with pytest.raises(
+        SettingError, match="would not be used; give it as --encoder mtb=DIR or --encoder cp=DIR"
+    ):
+        run(several, supervised_data, encoder="minilm")
 
 
 def test_a_score_on_relations_whose_labels_the_encoder_has_seen_says_so(

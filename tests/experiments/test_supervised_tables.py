@@ -5,7 +5,7 @@ from typing import Any
 from relscout.lab.records import Record
 from relscout.lab.schema import Preset, Published, Row
 from relscout.lab.summaries import Measured
-from relscout.lab.tables import supervised_table
+from relscout.lab.tables import protocols_table, supervised_table
 
 ROWS = (
     Row("C+M", "classifier"),
@@ -93,6 +93,26 @@ def test_each_protocol_has_its_own_figures():
     _, rows = table(records, "semeval-10")
     assert rows["C+M"][1:5] == ["70.0", "70.0", "77.2 (−7.2)", "1 of 3"]
     assert "CP, C+M, published" not in rows
+
+
+def test_protocols_are_the_columns_of_one_table():
+    records = [record("C+M", seed, scores(f1)) for seed, f1 in enumerate((0.30, 0.40, 0.44))]
+    own = {"encoder": {"model": "models/cp", "parameters": 1000}}
+    records += [record("C+M", 0, scores(0.7), "semeval-10"), record("own", 0, scores(0.5), **own)]
+    records.append(record("most frequent relation", None, scores(0.9), "semeval-10"))
+    made = Preset(
+        "small", "A task", "semeval-1", ROWS, protocols=("semeval-1", "semeval-10"), published=PUBLISHED
+    )
+    built = protocols_table([Measured(one, records) for one in made.each()])
+    assert [one.title for one in built.columns] == ["row", "semeval-1", "semeval-10", "seeds", "encoder"]
+    assert [[cell.text for cell in row] for row in built.rows] == [
+        ["most frequent relation", "–", "90.0", "–", "minilm (22.6 M)"],
+        ["C+M", "40.0", "70.0", "1–3", "minilm (22.6 M)"],
+        ["own", "50.0", "–", "1", "cp (1 k)"],
+        ["C+M, published", "36.7", "77.2", "–", "–"],
+        ["CP, C+M, published", "48.2", "–", "–", "–"],
+    ]
+    assert [cell.text for row in built.rows for cell in row if cell.bold] == ["70.0", "50.0"]
 
 
 def test_rows_that_wait_for_an_encoder_are_shown_when_they_were_run():

@@ -53,6 +53,51 @@ def test_the_relations_of_the_episodes_are_not_learnt(transfer_data, protocol):
     assert task.dev is None
 
 
+@pytest.fixture
+def fewrel_data(transfer_data):
+    """The same data folder with FewRel's training set and FewRel 2.0's biomedical relations."""
+    for place, relations in (
+        ("fewrel_train/train_wiki", ("P1", "P2")),
+        ("fewrel_pubmed/val_pubmed", ("causes",)),
+    ):
+        file = transfer_data / f"{place}.json"
+        file.parent.mkdir()
+        ends = {"h": ["p38", "C1", [[0]]], "t": ["apoptosis", "C2", [[2]]]}
+        file.write_text(
+            json.dumps({name: [{"tokens": ["p38", name, "apoptosis"], **ends}] for name in relations})
+        )
+    return transfer_data
+
+
+@pytest.mark.parametrize(
+    ("protocol", "n_learnt", "scored"),
+    [
+        ("fewshot-full", 2, {"P19", "P108", "P800"}),
+        ("fewshot-pubmed", 20, {"causes"}),
+        ("fewshot-pubmed-full", 2, {"causes"}),
+    ],
+)
+def test_episodes_are_of_another_domain_or_learnt_from_all_of_fewrel(fewrel_data, protocol, n_learnt, scored):
+    task = load_supervised_task(protocol, fewrel_data)
+    assert len(relations(task.train)) == n_learnt
+    assert relations(task.scored) == scored
+
+
+def test_all_of_wiki80_is_as_much_as_the_paper_has(tmp_path):
+    (tmp_path / "wiki80_full").mkdir()
+    ends = {"h": {"name": "ada", "pos": [0, 1]}, "t": {"name": "rome", "pos": [2, 3]}}
+    for part, count in (("train", 18), ("val", 2)):
+        lines = [
+            json.dumps({"token": ["ada", verb, "rome", f"{part}{place}"], **ends, "relation": verb})
+            for verb in ("saw", "left")
+            for place in range(count)
+        ]
+        (tmp_path / f"wiki80_full/wiki80_{part}.txt").write_text("\n".join(lines))
+    task = load_supervised_task("wiki80-100", tmp_path)
+    assert sorted(str(one.relation) for one in task.train) == ["left"] * 14 + ["saw"] * 14
+    assert (len(task.scored), task.dev) == (4, None)
+
+
 def test_the_draws_are_those_of_discovery(transfer_data):
     supervised, task = (
         load_supervised_task("fewshot-dev-C", transfer_data),

@@ -314,6 +314,19 @@ def test_found_relations_are_listed_by_size_with_their_gold_relation():
     ]
     assert "SelfORE" in found.title
     assert found.notes[0].text == "Seed 0, commit aaaaaaa."
+    assert names_tables(Measured(preset(), [second]), ["frozen"]) == []
+
+
+def test_the_most_frequent_ngram_stands_next_to_our_name_where_it_was_recorded() -> None:
+    names = [
+        {"name": "near", "size": 2, "gold": None, "share": 0.0, "ngram": None},
+        {"name": "capital of", "size": 3, "gold": "capital", "share": 1.0, "ngram": "of"},
+    ]
+    (listed,) = names_tables(Measured(preset(), [record(names=names)]))
+    assert [[cell.text for cell in row][:3] for row in listed.rows] == [
+        ["capital of", "of", "3"],
+        ["near", "–", "2"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -331,14 +344,22 @@ def test_a_duration_has_the_unit_that_suits_it(seconds, spelled):
     assert cells(table([record(seconds={"total": seconds})]), "SelfORE")["time"] == spelled
 
 
-def test_what_gold_relations_have_chosen_stands_with_those_rows_only_that_have_it() -> None:
-    chosen = record(b3=0.5)
-    chosen["scores"]["gold_selected"] = {**chosen["scores"]["raw"], "b3_f1": 0.8}
-    published = (Published("SelfORE", "gold-selected", "Table 2", {"b3_f1": 79.6}),)
-    table = scores_table(Measured(preset(published=published), [chosen, record("frozen")]), "gold-selected")
-    rows = [[cell.text for cell in row] for block in table.blocks for row in block]
-    assert [row[0] for row in rows] == ["SelfORE", "SelfORE, published"]
-    assert "80.0" in rows[0][1]
+def test_three_choices_of_the_epoch_are_columns_of_those_rows_that_have_them() -> None:
+    measured = record(b3=0.5)
+    raw = measured["scores"]["raw"]
+    measured["scores"] |= {"gold_selected": {**raw, "b3_f1": 0.8}, "last_epoch": {**raw, "b3_f1": 0.4}}
+    selected = published(scoring="gold-selected", b3_f1=79.6)
+    shown = table([measured, record("frozen")], "gold-selected", published=(selected,))
+    assert [row[0].text for row in shown.rows] == ["SelfORE", "SelfORE, published"]
+    assert [column.title for column in shown.columns][1:5] == [
+        "B³ F1, last epoch",
+        "B³ F1, label-free",
+        "B³ F1, gold-selected",
+        "published (Δ)",
+    ]
+    assert [cell.text for cell in shown.rows[0]][1:5] == ["40.0", "50.0", "80.0", "79.6 (+0.4)"]
+    assert [cell.text for cell in shown.rows[1]][1:5] == ["", "", "79.6", ""]
+    assert all(len(row) == len(shown.columns) for row in shown.rows)
 
 
 def test_the_open_world_has_a_table_of_its_own_for_rows_that_were_scored_in_it() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from relscout.core.errors import ArtifactError
+from relscout.core.errors import ArtifactError, SettingError
 from relscout.core.files import load_artifact, save_artifact
-from relscout.core.instances import RelationInstance
+from relscout.core.instances import Mention, RelationInstance
 from relscout.finetuning.cnn import CNNClassifier
 
 
@@ -37,3 +37,24 @@ def test_weights_under_names_of_an_older_version_are_refused(
         ArtifactError, match=r"is not a whole 'cnn-classifier' of this version .* save the model again"
     ):
         CNNClassifier.load(tmp_path / "old")
+
+
+def test_with_tags_it_reads_more_and_comes_back_from_disk_the_same(
+    known: list[RelationInstance], held: list[RelationInstance], tmp_path: Path
+) -> None:
+    quick = {"epochs": 1, "least_steps": 0, "dimension": 4}
+    tagged = CNNClassifier(**quick, tag_dimension=3).fit(known)
+    shares = tagged.predict_proba(held)
+    assert shares.tobytes() != CNNClassifier(**quick).fit(known).predict_proba(held).tobytes()
+    tagged.save(tmp_path / "model")
+    assert CNNClassifier.load(tmp_path / "model").predict_proba(held).tobytes() == shares.tobytes()
+
+
+def test_text_that_is_not_english_has_no_tags(known: list[RelationInstance]) -> None:
+    text = "Ayşe {} yılında İstanbul'da doğdu ve orada büyüdü"
+    turkish = [
+        RelationInstance(text.format(number), Mention(0, 4), Mention(18, 26), relation=instance.relation)
+        for number, instance in enumerate(known, start=1000)
+    ]
+    with pytest.raises(SettingError, match="tag_dimension is 3, but the text does not look English"):
+        CNNClassifier(tag_dimension=3).fit(turkish)

@@ -71,7 +71,7 @@ def test_no_marking_lets_markers_blanks_or_masks_be_asked_for(
     marking: str, tiny_bert: Path, few: list[Any]
 ) -> None:
     tokenizer = load_tokenizer(str(tiny_bert))
-    vocabulary = Vocabulary(tokenizer, 300, marking, 64)
+    vocabulary = Vocabulary(tokenizer, 300, marking, 64, ["PERSON"])
     corpus = read_corpus(few, vocabulary, with_relation=True)
     plain, masked = (
         Preparation(

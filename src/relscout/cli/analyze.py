@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from relscout.cli import options
+from relscout.cli.options import check_file
 from relscout.cli.reading import Reading
 from relscout.cli.screen import Skipped, excerpt, output, plain_table, print_json, say, say_note
 from relscout.core.errors import InputError, SettingError
@@ -49,6 +50,9 @@ def command(
     dev: Annotated[Path | None, _of_table(metavar="FILE", help="Select the epoch on this.")] = None,
     seeds: Annotated[int, _of_table(metavar="N", min=1, help="Train with the seeds 0 to N - 1.")] = 3,
     cnn: Annotated[bool, _of_table("--cnn", help="Also train a convolutional network.")] = False,
+    sheet: Annotated[
+        Path | None, _of_table(metavar="FILE", help="Write mistakes of context alone to judge, as TSV.")
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="Output directory for analysis.json and flips.jsonl."),
@@ -77,7 +81,9 @@ def command(
     if out is not None:
         check_target(out, overwrite=overwrite)
     fitted = load_model(model)
-    _check_table(fitted, train, dev, cnn=cnn)
+    _check_table(fitted, train, dev, cnn=cnn, sheet=sheet)
+    if sheet is not None:
+        check_file(sheet)
     instances = _instances(data or [], reading, fitted)
     lost: Counter[str] = Counter()
     with caching.opened() as (vectors, progress):
@@ -104,12 +110,25 @@ def command(
     }
     if out is not None:
         save(out, analysis, record)
+    if sheet is not None and table is not None:
+        _write_sheet(sheet, table, analysis, seed)
     if as_json:
         print_json(record)
     else:
         _show(analysis, model, table)
     if out is not None:
         say(f"written to {out}")
+
+
+def _write_sheet(path: Path, table: TableOne, analysis: Analysis, seed: int) -> None:
+    from relscout.lab.analysis.judging import sheet, write_sheet
+
+    row = list(table.predicted)[-1]  # that of the encoder
+    rows = sheet(table, analysis.data.instances, row, seed=seed)
+    write_sheet(path, rows)
+    say(
+        f"{counted(len(rows), 'mistake')} of {row} to judge written to {path}; then: relscout lab judge {path}"
+    )
 
 
 def _instances(paths: list[Path], reading: Reading, model: Classifier | Discovery) -> list[RelationInstance]:
@@ -137,7 +156,12 @@ def _read(paths: list[Path], reading: Reading) -> list[RelationInstance]:
 
 
 def _check_table(
-    model: Classifier | Discovery, train: list[Path] | None, dev: Path | None, *, cnn: bool
+    model: Classifier | Discovery,
+    train: list[Path] | None,
+    dev: Path | None,
+    *,
+    cnn: bool,
+    sheet: Path | None,
 ) -> None:
     """Check the options of the table.
 
@@ -146,8 +170,8 @@ def _check_table(
     """
     from relscout.discovery import Discovery
 
-    if not train and (dev or cnn):
-        raise SettingError("--dev and --cnn apply to the table of --train; add --train FILE")
+    if not train and (dev or cnn or sheet):
+        raise SettingError("--dev, --cnn and --sheet apply to the table of --train; add --train FILE")
     if train and isinstance(model, Discovery):
         raise SettingError(
             "--train trains classifiers like MODEL, but MODEL is a run; pass the folder of a classifier"

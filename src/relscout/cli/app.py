@@ -44,7 +44,7 @@ COMMANDS = (
     "lab",
 )
 #: Commands of ``relscout lab``, in the same form.
-LAB = ("reproduce", "pretrain", "analyze", "fewshot", "finetune")
+LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune")
 
 
 class _Commands(Mapping[str, Any]):

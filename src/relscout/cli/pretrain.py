@@ -319,6 +319,36 @@ def align_command(
     )
 
 
+def anchors_command(
+    inputs: Annotated[
+        list[Path], typer.Argument(metavar="INPUT", help="Output of WikiExtractor with --links, also packed.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="Output file: .jsonl or .jsonl.gz.")],
+    identifiers: Annotated[
+        Path | None, _of_graph(metavar="FILE", help="Identifiers of pages: title<TAB>identifier.")
+    ] = None,
+    links_only: Annotated[
+        bool, _rule("--links-only", help="Do not mark names where they occur again without a link.")
+    ] = False,
+) -> None:
+    """Make marked pairs of the links of Wikipedia, for 'relscout lab pretrain align'.
+
+    The entities of a sentence are its links, and the names of the article and of its links where they occur again.
+    Without --identifiers, the identifier of an entity is the title of its page, as in DBpedia.
+    """
+    from relscout.io.writers.jsonl import write_instances
+    from relscout.text.anchors import anchored_instances, read_identifiers
+
+    check_exchange_file(out)
+    known = None if identifiers is None else read_identifiers(identifiers)
+    count = write_instances(anchored_instances(inputs, identifiers=known, repeats=not links_only), out)
+    if not count:
+        say_note("no sentence has two links; were the files written with --links?")
+    say(
+        f"{counted(count, 'pair')} written to {out}; label them with 'relscout lab pretrain align {out} --graph FILE'"
+    )
+
+
 def _languages(text: str | None) -> list[str] | None:
     if text is None:
         return None
@@ -372,6 +402,7 @@ def _graph_as_json(graph: KnowledgeGraph) -> dict[str, Any]:
 
 app = typer.Typer(help="Pre-train an encoder: align with a knowledge graph, contrast, or labels.")
 COMMANDS: dict[str, Callable[..., None]] = {
+    "anchors": anchors_command,
     "align": align_command,
     **CONTRASTIVE_COMMANDS,
     "labels": labels_command,

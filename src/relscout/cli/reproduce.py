@@ -15,7 +15,7 @@ from rich.text import Text
 from relscout.cli import options
 from relscout.cli.options import check_file
 from relscout.cli.screen import output, plain_table, print_json, say, say_note
-from relscout.core.errors import InputError
+from relscout.core.errors import InputError, SettingError
 from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
@@ -294,12 +294,13 @@ def table(
 
     Each scoring and each protocol has its own table, because their scores are not comparable: raw scores the clusters
     as they are, majority-mapped maps each cluster to its majority relation first (as SelfORE's code does), and
-    gold-selected takes the epoch that gold relations select (as RoCORE's code does). Where labelled and novel relations
+    gold-selected shows the last epoch, the one selected without labels, and the one that gold relations select (as
+    RoCORE's code does). Where labelled and novel relations
     are mixed, open-world scores both separately. The values of a sweep have a table of their own.
     """
     from relscout.io.writers.textfile import text_file
     from relscout.lab.table_formats import FORMATS
-    from relscout.lab.tables import supervised_table
+    from relscout.lab.tables import names_tables, protocols_table, supervised_table
 
     if out is not None:
         check_file(out)
@@ -309,8 +310,12 @@ def table(
     elif _finds_relations(measured):
         scorings: list[str] = _scorings(measured) if scoring == "all" else [scoring]
         tables = _scores(measured, scorings, all_scores=all_scores)
+        if scoring == "all" and measured.preset.names:
+            tables += names_tables(measured, measured.preset.names)
     elif scoring == "all":
         tables = [supervised_table(result, all_scores=all_scores) for result in (measured, *more)]
+        if more and _is_supervised(measured):
+            tables.insert(0, protocols_table([measured, *more]))
     else:
         raise InputError(f"--scoring applies to discovery, but the relations of preset {name!r} are given")
     text = "\n".join(FORMATS[format](table) for table in tables)
@@ -382,6 +387,13 @@ def _finds_relations(measured: Measured) -> bool:
     return protocol(measured.preset.protocol).kind == "discovery"
 
 
+def _is_supervised(measured: Measured) -> bool:
+    """Return whether a preset classifies given relations, rather than new ones in episodes."""
+    from relscout.lab.protocols import protocol
+
+    return protocol(measured.preset.protocol).kind == "supervised"
+
+
 def _what_to_do(name: str, results: Path) -> str:
     where = "" if results == RESULTS else f" --results {results}"
     return f"run what is missing with 'relscout lab reproduce run {name}{where}'"
@@ -404,13 +416,15 @@ def _scorings(measured: Measured) -> list[str]:
 
 
 def _scores(measured: Measured, scorings: list[str], *, all_scores: bool) -> list[TableLayout]:
-    from relscout.lab.tables import scores_table, sweep_table
+    from relscout.lab.tables import probes_table, scores_table, sweep_table
 
     tables = []
     for scoring in scorings:
         tables.append(scores_table(measured, scoring, all_scores=all_scores))
         if (swept := sweep_table(measured, scoring)) is not None:
             tables.append(swept)
+    if (probed := probes_table(measured)) is not None:
+        tables.append(probed)
     return tables
 
 
@@ -461,17 +475,19 @@ def run_command(
     name: PresetName,
     seeds: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Run the seeds 0 to N - 1.", show_default="the preset's"),
+        typer.Option(
+            metavar="N", min=1, help="Run N seeds, from the preset's first on.", show_default="the preset's"
+        ),
     ] = None,
     rows: Annotated[
         list[str] | None,
         typer.Option("--rows", metavar="NAME", help="Run only this row; repeatable."),
     ] = None,
     encoder: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            metavar="NAME|DIR",
-            help="Encoder for rows without one, else a copy of the hub's.",
+            metavar="[NAME=]DIR",
+            help="Encoder for rows without one, or a copy; repeatable.",
             show_default="the rows are left out, or read from the hub",
         ),
     ] = None,
@@ -501,9 +517,9 @@ def run_command(
                 chosen,
                 data=data_folder(data),
                 results=results,
-                seeds=None if seeds is None else range(seeds),
+                seeds=None if seeds is None else first_seeds(chosen.seeds, seeds),
                 rows=rows,
-                encoder=encoder,
+                encoder=_given(encoder or []),
                 cache=vectors,
                 progress=progress,
                 on_skip=skipped.append,
@@ -523,6 +539,30 @@ def run_command(
     for rows_of_protocol in scores_of_rows([*skipped, *finished]):
         output().print(rows_of_protocol)
     say(f"{counted(len(finished), 'run')} done, {len(skipped):,} already in {results}")
+
+
+def first_seeds(of_preset: Sequence[int], count: int) -> list[int]:
+    """Return the first seeds of a preset, and if it has fewer, the numbers that follow its largest."""
+    return [*of_preset, *range(max(of_preset) + 1, max(of_preset) + 1 + count)][:count]
+
+
+def _given(encoders: Sequence[str]) -> dict[str, str]:
+    """Return the encoders of ``--encoder`` by the names that rows have for them, empty for the one without a name.
+
+    Raises:
+        SettingError: Two encoders have one name.
+    """
+    given: dict[str, str] = {}
+    for text in encoders:
+        name, equals, model = text.partition("=")
+        # the path of a folder may contain an equals sign
+        if not equals or "/" in name:
+            name, model = "", text
+        if name in given:
+            what = f"for rows with given:{name}" if name else "without a name"
+            raise SettingError(f"--encoder: {given[name]!r} and {model!r} are both {what}; give one of them")
+        given[name] = model
+    return given
 
 
 def _as_json(preset: str, results: Path, finished: list[Record], skipped: list[Record]) -> dict[str, Any]:

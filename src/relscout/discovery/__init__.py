@@ -325,6 +325,8 @@ def discover(
     if encoder is None:
         default = default_encoder(kind, every_pair=precision is not None)
         encoder = TransformerEncoder(settings_for(RELATION, default=default))
+    if isinstance(encoder, TransformerEncoder):
+        encoder = encoder.with_types_of([*bare, *(learnt_from or ())])
     # an encoder next to given vectors did not make them, and that of a method that reads features is not run
     unread = array is not None or kind.READS == "features"
     readable = 1.0 if unread else known_share(encoder, [instance.text for instance in bare])

@@ -294,6 +294,7 @@ _SENTENCES = {
     "context": "words before or after both entities were left out: the input exceeds the maximum length",
     "between": "words between the entities were left out: the entities are too far apart for the maximum length",
     "mention": "an entity was cut: it exceeds the maximum length",
+    "type": "an entity type has no marker token, and is read as 'entity'; list it in the encoder's setting types",
 }
 
 

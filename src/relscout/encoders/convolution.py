@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import file_digest
 from itertools import pairwise
@@ -24,6 +24,7 @@ from relscout.core.progress import Progress
 from relscout.core.seeding import generator
 from relscout.encoders.inputs import batches, rows_by_content
 from relscout.encoders.marking import TYPES_INSTEAD, align, excerpt, fit, keeps_context, reveal
+from relscout.text.word_tags import WordTags, word_tags
 
 if TYPE_CHECKING:
     import torch
@@ -128,6 +129,8 @@ class Shown:
         from_head: Distance of each word from the head (T,), int64; negative before it, 0 inside.
         from_tail: The same for the tail.
         types: Entity type of the mention of each word; ``None`` outside of mentions, and if types are not shown.
+        parts: Part of speech of each word; ``None`` if it is not known, or the word is hidden.
+        entities: Type of the entity that each word is in, by a tagger; ``None`` also outside of entities.
         lost: What was truncated (see :func:`relscout.encoders.marking.fit`).
     """
 
@@ -135,11 +138,20 @@ class Shown:
     from_head: NDArray[np.int64]
     from_tail: NDArray[np.int64]
     types: list[str | None]
+    parts: list[str | None]
+    entities: list[str | None]
     lost: str
 
 
-def shown(instance: RelationInstance, marking: str, max_length: int) -> Shown:
-    """Return an instance in an input format, truncated to ``max_length`` words around both mentions."""
+def shown(instance: RelationInstance, marking: str, max_length: int, tags: WordTags | None = None) -> Shown:
+    """Return an instance in an input format, truncated to ``max_length`` words around both mentions.
+
+    Args:
+        instance: The instance.
+        marking: A name of :data:`FORMATS`.
+        max_length: Maximum number of words.
+        tags: Tags of the words of its text, if they are read.
+    """
     text, head, tail = excerpt(instance, _REACH * max_length)
     # words end at the edges of mentions, so that a hidden mention is replaced completely
     edges = sorted({0, len(text), head.start, head.end, tail.start, tail.end})
@@ -160,6 +172,17 @@ def shown(instance: RelationInstance, marking: str, max_length: int) -> Shown:
         stands[place] if place < 0 else text[spans[place][0] : spans[place][1]].lower()
         for place in window.ids
     ]
+    parts: list[str | None] = [None] * len(words)
+    entities: list[str | None] = [None] * len(words)
+    if tags is not None:
+        offset = instance.head.start - head.start  # of the excerpt in the text
+        for number, place in enumerate(window.ids):
+            if place >= 0:
+                start, end = spans[place]
+                parts[number], entities[number] = tags.at(start + offset, end + offset)
+        if marking == "OnlyM":
+            # types are what OnlyT shows
+            entities = [None] * len(words)
     types: list[str | None] = [None] * len(words)
     if marking not in ("OnlyC", "OnlyM"):
         for (start, end), kind in zip((window.head, window.tail), kinds, strict=True):
@@ -169,7 +192,7 @@ def shown(instance: RelationInstance, marking: str, max_length: int) -> Shown:
         np.minimum(places - start, 0) + np.maximum(places - end + 1, 0)
         for start, end in (window.head, window.tail)
     )
-    return Shown(words, from_head, from_tail, types, lost)
+    return Shown(words, from_head, from_tail, types, parts, entities, lost)
 
 
 @dataclass(frozen=True)
@@ -180,7 +203,7 @@ class WordSentences:
         row_of: Content of each instance (N,), int64.
         lengths: Number of words of each content (M,), int64.
         ids: Words, distances from head and tail (from 0), and types of all contents, concatenated (4, sum of lengths),
-            int64.
+            int64; with tags also parts of speech and entity types (6, sum of lengths).
     """
 
     row_of: NDArray[np.int64]
@@ -188,9 +211,9 @@ class WordSentences:
     ids: NDArray[np.int64]
 
     def padded(self, contents: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return words, distances and types (4, B, T) of some contents (B,), padded with 0."""
+        """Return words, distances and types (4 or 6, B, T) of some contents (B,), padded with 0."""
         lengths = self.lengths[contents]
-        out = np.zeros((4, len(contents), int(lengths.max())), dtype=np.int64)
+        out = np.zeros((len(self.ids), len(contents), int(lengths.max())), dtype=np.int64)
         ends = np.cumsum(self.lengths)
         for row, (content, length) in enumerate(zip(contents, lengths, strict=True)):
             out[:, row, :length] = self.ids[:, ends[content] - length : ends[content]]
@@ -206,16 +229,26 @@ class WordVocabulary:
         types: Entity types by their numbers, from 1; 0 is no type.
         marking: Input format.
         max_length: Most words of an input.
+        parts: Parts of speech by their numbers, from 1; ``None`` if no tags are read.
+        entities: Entity types of a tagger by their numbers, from 1.
     """
 
     words: tuple[str, ...]
     types: tuple[str, ...]
     marking: str
     max_length: int
+    parts: tuple[str, ...] | None = None
+    entities: tuple[str, ...] = ()
 
     @classmethod
     def of(
-        cls, train: Iterable[RelationInstance], *, marking: str, max_length: int, least: int
+        cls,
+        train: Sequence[RelationInstance],
+        *,
+        marking: str,
+        max_length: int,
+        least: int,
+        tagged: bool = False,
     ) -> WordVocabulary:
         """Count the words of the training data in an input format.
 
@@ -224,19 +257,33 @@ class WordVocabulary:
             marking: Input format.
             max_length: Most words of an input.
             least: Minimum count of a word with a number of its own.
+            tagged: Whether parts of speech and entity types of all words are read, by a tagger for English.
         """
-        sentences = [shown(instance, marking, max_length) for instance in train]
+        tags = word_tags(instance.text for instance in train) if tagged else {}
+        sentences = [shown(instance, marking, max_length, tags.get(instance.text)) for instance in train]
         counts = Counter(word for sentence in sentences for word in sentence.words if word not in _SPECIAL)
         words = sorted(
             (word for word, count in counts.items() if count >= least), key=_frequent_first(counts)
         )
-        types = sorted({kind for sentence in sentences for kind in sentence.types if kind is not None})
-        return cls((*_SPECIAL, *words), tuple(types), marking, max_length)
+
+        def known(name: str) -> tuple[str, ...]:
+            return tuple(
+                sorted(
+                    {kind for sentence in sentences for kind in getattr(sentence, name) if kind is not None}
+                )
+            )
+
+        parts = known("parts") if tagged else None
+        return cls((*_SPECIAL, *words), known("types"), marking, max_length, parts, known("entities"))
 
     def sentences(self, instances: Sequence[RelationInstance]) -> tuple[WordSentences, list[str]]:
         """Return instances as numbers, and what was truncated in each of them (N,)."""
         number = {word: place for place, word in enumerate(self.words)}
-        types = {kind: place for place, kind in enumerate(self.types, start=1)}
+        types, parts, entities = (
+            {kind: place for place, kind in enumerate(kinds, start=1)}
+            for kinds in (self.types, self.parts or (), self.entities)
+        )
+        tags = {} if self.parts is None else word_tags(instance.text for instance in instances)
         rows = rows_by_content(instances)
         row_of = np.empty(len(instances), dtype=np.int64)
         lost = [""] * len(instances)
@@ -245,15 +292,20 @@ class WordVocabulary:
         for content, key in enumerate(sorted(rows)):
             same = rows[key]
             row_of[same] = content
-            sentence = shown(instances[same[0]], self.marking, self.max_length)
+            instance = instances[same[0]]
+            sentence = shown(instance, self.marking, self.max_length, tags.get(instance.text))
             ids = [number.get(word, UNKNOWN) for word in sentence.words]
-            kinds = [NO_TYPE if kind is None else types.get(kind, NO_TYPE) for kind in sentence.types]
             distances = [distance + self.max_length for distance in (sentence.from_head, sentence.from_tail)]
-            pieces.append(np.array([ids, *distances, kinds], dtype=np.int64))
+            read = [(types, sentence.types)]
+            if self.parts is not None:
+                read += [(parts, sentence.parts), (entities, sentence.entities)]
+            kinds = [[numbers.get(kind or "", NO_TYPE) for kind in named] for numbers, named in read]
+            pieces.append(np.array([ids, *distances, *kinds], dtype=np.int64))
             lengths.append(len(ids))
             for row in same:
                 lost[row] = sentence.lost
-        joined = np.concatenate(pieces, axis=1) if pieces else np.zeros((4, 0), dtype=np.int64)
+        height = 4 if self.parts is None else 6
+        joined = np.concatenate(pieces, axis=1) if pieces else np.zeros((height, 0), dtype=np.int64)
         return WordSentences(row_of, np.array(lengths, dtype=np.int64), joined), lost
 
 
@@ -266,7 +318,7 @@ _BATCH_WORDS = 8192
 
 
 class ConvolutionalEncoder:
-    """Word, position and type embeddings, convolutions of several windows, and the maximum over the sentence.
+    """Embeddings of words, positions, types and tags, convolutions of several windows, and maxima over the sentence.
 
     In pieces, the maximum is taken over each of three parts of the sentence (Zeng et al. 2015): up to the end of the
     first mention, from there to the end of the second one, and after it. A part without words is 0.
@@ -334,12 +386,12 @@ class ConvolutionalEncoder:
         import torch
         from torch.nn.functional import pad
 
-        words, from_head, from_tail, types = torch.from_numpy(prepared.padded(contents))
+        words, from_head, from_tail, *kinds = torch.from_numpy(prepared.padded(contents))
         inside = words != PADDING  # (B, T)
         if self._network.training and self._word_dropout:
             hidden = torch.rand(words.shape) < self._word_dropout
             words = torch.where(hidden & inside, UNKNOWN, words)
-        ids = dict(zip(_TABLES, (words, from_head, from_tail, types), strict=True))
+        ids = dict(zip(_TABLES, (words, from_head, from_tail, *kinds), strict=False))
         x = torch.cat([table(ids[name]) for name, table in self._tables.items()], dim=2)  # (B, T, E)
         x = (x * inside[..., None]).transpose(1, 2)  # (B, E, T)
         pieces = [inside]
@@ -370,8 +422,8 @@ class ConvolutionalEncoder:
             progress("encode", done, len(prepared.lengths))
 
 
-#: Embeddings of words, of distances from head and tail, and of types.
-_TABLES = ("words", "from_head", "from_tail", "types")
+#: Embeddings of words, of distances from head and tail, of types, and of the tags of all words.
+_TABLES = ("words", "from_head", "from_tail", "types", "parts", "entities")
 
 
 def first_weights(
@@ -384,6 +436,9 @@ def first_weights(
     dimension: int,
     windows: Sequence[int],
     seed: int,
+    n_parts: int = 0,
+    n_entities: int = 0,
+    tag_dimension: int = 0,
 ) -> dict[str, NDArray[np.float32]]:
     """Return the initial weights.
 
@@ -396,6 +451,9 @@ def first_weights(
         dimension: Dimensions D of the representation, shared by the windows.
         windows: Numbers of words that a filter reads.
         seed: Random seed.
+        n_parts: Number of parts of speech; 0 for no embeddings of them.
+        n_entities: Number of entity types of a tagger; 0 for no embeddings of them.
+        tag_dimension: Dimensions of the embedding of a part of speech, and of an entity type of a tagger.
     """
     random = generator(seed, "convolution")
 
@@ -409,6 +467,10 @@ def first_weights(
     if n_types:
         weights["tables.types.weight"] = normal(n_types + 1, type_dimension, std=0.1)
         width += type_dimension
+    for name, count in (("parts", n_parts), ("entities", n_entities)):
+        if count:
+            weights[f"tables.{name}.weight"] = normal(count + 1, tag_dimension, std=0.1)
+            width += tag_dimension
     for place, window in enumerate(windows):
         n_filters = dimension // len(windows) + (place < dimension % len(windows))
         weights[f"filters.{window}.weight"] = normal(n_filters, width, window, std=(window * width) ** -0.5)

@@ -19,6 +19,8 @@ from relscout.core.errors import SettingError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.encoders.cache import instance_key, sentence_key
 from relscout.encoders.marking import (
+    ROLES,
+    TYPE_TOKENS,
     Marked,
     Markers,
     MarkerTokens,
@@ -30,7 +32,9 @@ from relscout.encoders.marking import (
     fit,
     keeps_context,
     mark,
+    marker_names,
     reveal,
+    type_token,
 )
 from relscout.encoders.pooling import Places, type_codes
 
@@ -53,7 +57,7 @@ class Input:
     Args:
         marked: The marked sentence; its positions count from the first token that is not special.
         mask: Position of the prompt's mask token, or -1.
-        lost: What was cut (see :func:`relscout.encoders.marking.fit`).
+        lost: What was cut (see :func:`relscout.encoders.marking.fit`), or else ``"type"`` if a type has no token.
         types: Codes of the entity types, see :func:`relscout.encoders.pooling.type_codes`.
     """
 
@@ -71,11 +75,13 @@ class Look:
         markers: Markers around the head and around the tail.
         instead: Token ids that replace the head and the tail; ``None`` if the mentions stay.
         types: Codes of the entity types, see :func:`relscout.encoders.pooling.type_codes`.
+        lost: ``"type"`` if an entity type should have a token and has none, else ``""``.
     """
 
     markers: tuple[Markers, Markers]
     instead: tuple[tuple[int, ...], tuple[int, ...]] | None
     types: tuple[int, int, int, int]
+    lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,7 @@ class Fitted:
     Args:
         window: The part of the sentence that fits.
         look: Index of its :class:`Look` in :attr:`Vocabulary.looks`.
-        lost: What was cut (see :func:`relscout.encoders.marking.fit`).
+        lost: As in :class:`Input`.
     """
 
     window: Sentence
@@ -101,13 +107,19 @@ class Vocabulary:
         n_embeddings: Number of rows of the model's embedding matrix.
         marking: Marking scheme.
         max_length: Longest input in tokens, special tokens included.
+        types: Entity types with tokens of their own, for the schemes ``type-tokens``, ``C+T`` and ``OnlyT``; others
+            ignore them.
 
     Attributes:
         before: Special tokens that the tokenizer adds before a text.
         after: Special tokens that it adds after a text.
         overhead: Number of all these special tokens.
         pad_id: Id of the padding token.
-        n_new_embeddings: Number of marker tokens that the model does not know; their ids start at ``n_embeddings``.
+        new_tokens: Names of the marker tokens that the model does not know, in the order of their ids, which start at
+            ``n_embeddings``.
+        words_of_new: For each of these, the token ids of the words that its embedding is initialised from; empty if
+            there are none.
+        n_new_embeddings: Their number.
         n_tokens: Number of ids; all are below it.
         reserved: Ids of markers and of the mask token, which text never yields.
         mask_id: Id of the mask token; ``None`` if there is none.
@@ -116,11 +128,18 @@ class Vocabulary:
 
     Raises:
         SettingError: The tokenizer has no offsets, lacks the mask token that the marking needs, or has more tokens than
-            the model has embeddings.
+            the model has embeddings; or the marking ``type-tokens`` has no types.
     """
 
-    def __init__(self, tokenizer: Any, n_embeddings: int, marking: str, max_length: int) -> None:
-        _check(tokenizer, n_embeddings, marking)
+    def __init__(
+        self,
+        tokenizer: Any,
+        n_embeddings: int,
+        marking: str,
+        max_length: int,
+        types: Sequence[str] = (),
+    ) -> None:
+        _check(tokenizer, n_embeddings, marking, types)
         self._backend = tokenizer.backend_tokenizer
         self._backend.no_truncation()
         self._backend.no_padding()
@@ -135,10 +154,19 @@ class Vocabulary:
         self.overhead = len(self.before) + len(self.after)
         self._space = max_length - self.overhead
         self._marking = marking
-        ids = assign(marking, tokenizer.get_vocab(), n_embeddings)
-        self.n_new_embeddings = sum(token >= n_embeddings for token in ids.values())
+        ids = assign(marking, tokenizer.get_vocab(), n_embeddings, types)
+        self.new_tokens = [name for name, token in ids.items() if token >= n_embeddings]
+        self.n_new_embeddings = len(self.new_tokens)
         self.n_tokens = n_embeddings + self.n_new_embeddings
         self._tokens = MarkerTokens(marking, ids, words=self._words, unknown_id=self._unknown_id)
+        words = {
+            name: self._tokens.type_ids(kind)
+            for kind in ((None, *types) if marking == TYPE_TOKENS else ())
+            for name in marker_names(kind)
+        }
+        words |= {type_token(kind): self._tokens.type_ids(kind) for kind in types}
+        words |= {name: self._words(word) for name, word in zip(ROLES, ("subject", "object"), strict=True)}
+        self.words_of_new = [words.get(name, ()) for name in self.new_tokens]
         self.reserved = {*ids.values(), self.mask_id}
         no_blank = self._unknown_id if self.mask_id is None else self.mask_id
         self.blank: tuple[int, ...] = (ids.get("[BLANK]", no_blank),)
@@ -238,7 +266,7 @@ class Vocabulary:
         keep_context = keeps_context(self._marking)
         shown = reveal(sentence, instead=look.instead, keep_context=keep_context)
         window, lost = fit(shown, self._budget(sum(map(len, look.markers)) + len(prompt)))
-        lost = lost_in_prompt or lost or ("context" if shortened and keep_context else "")
+        lost = lost_in_prompt or lost or ("context" if shortened and keep_context else "") or look.lost
         return Fitted(window, place, lost)
 
     def _look(self, instance: RelationInstance) -> int:
@@ -246,7 +274,9 @@ class Vocabulary:
         if pair not in self._look_of:
             codes = type_codes(*pair)
             self._look_of[pair] = len(self.looks)
-            self.looks.append(Look(self._tokens.around(instance), self._tokens.instead(instance), codes))
+            lost = "type" if self._tokens.hides_type(instance) else ""
+            around, instead = self._tokens.around(instance), self._tokens.instead(instance)
+            self.looks.append(Look(around, instead, codes, lost))
         return self._look_of[pair]
 
     def _without_reserved(self, ids: list[int]) -> tuple[int, ...]:
@@ -281,8 +311,13 @@ def _digest(text: str) -> bytes:
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest()
 
 
-def _check(tokenizer: Any, n_embeddings: int, marking: str) -> None:
+def _check(tokenizer: Any, n_embeddings: int, marking: str, types: Sequence[str]) -> None:
     name = type(tokenizer).__name__
+    if marking == TYPE_TOKENS and not types:
+        raise SettingError(
+            f"marking {TYPE_TOKENS!r} has a token for each entity type, and no type is listed; list those of your data "
+            "in the encoder's setting types, such as types: [PERSON, LOCATION]"
+        )
     if not tokenizer.is_fast:
         raise SettingError(f"{name} gives no character offsets; a fast tokenizer is needed")
     if marking == "prompt" and tokenizer.mask_token_id is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -72,16 +73,40 @@ def _hidden_states(model: Any) -> Sequence[Tensor]:
     return states
 
 
-def add_embeddings(model: Any, count: int, *, seed: int) -> None:
-    """Append random embeddings for marker tokens, with the mean and standard deviation of the known ones."""
+#: Size of the random part of an embedding that is initialised from words, as a share of the usual one.
+_BESIDE_WORDS = 0.1
+
+
+def add_embeddings(model: Any, words: Sequence[Sequence[int]], *, seed: int) -> None:
+    """Append embeddings for marker tokens.
+
+    An embedding without words is random, with the mean and standard deviation of the known ones. One with words is
+    their mean, plus a small random part that distinguishes the tokens of the same words, such as the four markers of a
+    type. That part is the same for all types, so that an embedding does not depend on the other types.
+
+    Args:
+        model: The model.
+        words: For each new token, the ids of its words.
+        seed: Random seed.
+    """
     import torch
 
+    count = len(words)
     known = model.get_input_embeddings().weight.detach().float()  # (V, D)
-    noise = generator(seed, "marker embeddings").standard_normal((count, known.shape[1]))
+    noise = torch.from_numpy(generator(seed, "marker embeddings").standard_normal((count, known.shape[1])))
     model.resize_token_embeddings(len(known) + count, mean_resizing=False)
     weight = model.get_input_embeddings().weight
+    mean, std = known.mean(dim=0), known.std(dim=0)
     with torch.no_grad():
-        weight[-count:] = (known.mean(dim=0) + torch.from_numpy(noise) * known.std(dim=0)).to(weight.dtype)
+        alike: Counter[tuple[int, ...]] = Counter()
+        for row, ids in enumerate(words):
+            place, alike[tuple(ids)] = alike[tuple(ids)] % 4, alike[tuple(ids)] + 1
+            fresh = (
+                known[list(ids)].mean(dim=0) + _BESIDE_WORDS * noise[place] * std
+                if ids
+                else mean + noise[row] * std
+            )
+            weight[len(known) + row] = fresh.to(weight.dtype)
 
 
 def check_length(model: Any, max_length: int) -> None:

@@ -5,8 +5,8 @@ marked in two steps, and cut to length in between: :func:`reveal` leaves out wha
 markers around the mentions.
 
 Sources of the schemes: entity markers (Soares et al. 2019; SelfORE eq. 1), the input formats C+M, C+T, OnlyC,
-OnlyM and OnlyT (Peng et al. 2020, section 2.2), typed markers in words of the vocabulary (Zhou and Chen 2022),
-the ``[MASK]`` prompt (Genest et al. 2022).
+OnlyM and OnlyT (Peng et al. 2020, section 2.2), typed markers in words of the vocabulary (Zhou and Chen 2022), tokens
+that are the entity types (Zhang and Chen 2023, eq. 1), the ``[MASK]`` prompt (Genest et al. 2022).
 """
 
 from __future__ import annotations
@@ -46,16 +46,20 @@ MARKINGS: dict[str, str] = {
     "none": "the plain sentence",
     "markers": "four marker tokens around the mentions",
     "typed-markers": "punctuation markers with the entity type in words, as in '@ * person * Marie Curie @'",
+    "type-tokens": "a marker token before and after each mention for every entity type, apart for head and tail",
     "prompt": "the plain sentence, then 'HEAD [MASK] TAIL .'",
     "C+M": "context and mentions: the same as 'markers'",
     "C+T": "context and types: each mention replaced by its entity type, between markers",
     "OnlyC": "only context: each mention replaced by a blank, between markers",
+    "OnlyC-roles": "only context: the mentions replaced by the tokens [SUBJ] and [OBJ], between markers",
     "OnlyM": "only mentions: the context left out",
     "OnlyT": "only types: the context left out and each mention replaced by its entity type",
 }
 
 #: Schemes that show the entity types in place of the mentions.
 TYPES_INSTEAD = frozenset({"C+T", "OnlyT"})
+#: The scheme that shows roles in place of the mentions.
+ROLES_INSTEAD = "OnlyC-roles"
 #: Schemes that leave the context out.
 _WITHOUT_CONTEXT = frozenset({"OnlyM", "OnlyT"})
 
@@ -318,6 +322,10 @@ def _moved(span: Span, by: int) -> Span:
 
 #: The marker tokens and the blank, by their names in a vocabulary that has no unused tokens.
 NAMES = ("[E1]", "[/E1]", "[E2]", "[/E2]", "[BLANK]")
+#: Tokens that replace the head and the tail (Peng et al. 2020, section 2.2).
+ROLES = ("[SUBJ]", "[OBJ]")
+#: The scheme whose marker tokens are the entity types.
+TYPE_TOKENS = "type-tokens"
 _WITHOUT_NEW_TOKENS = frozenset({"none", "typed-markers", "prompt"})
 #: Word for an unknown type.
 NO_TYPE = "entity"
@@ -325,24 +333,49 @@ NO_TYPE = "entity"
 _TYPE_TOKENS = 4
 
 
-def assign(marking: str, known: Mapping[str, int], n_embeddings: int) -> dict[str, int]:
+def marker_names(kind: str | None) -> tuple[str, str, str, str]:
+    """Return the names of the tokens around a head and around a tail of an entity type; ``None`` for no known type."""
+    begin_head, end_head, begin_tail, end_tail, _ = NAMES
+    if kind is None:
+        return begin_head, end_head, begin_tail, end_tail
+    return f"[E1 {kind}]", f"[/E1 {kind}]", f"[E2 {kind}]", f"[/E2 {kind}]"
+
+
+def type_token(kind: str) -> str:
+    """Return the name of the token that replaces a mention of an entity type (Peng et al. 2020: ``[person]``)."""
+    return f"[TYPE {kind}]"
+
+
+def assign(
+    marking: str, known: Mapping[str, int], n_embeddings: int, types: Sequence[str] = ()
+) -> dict[str, int]:
     """Return the ids of the marker tokens that a scheme needs.
 
     Marker tokens of a saved encoder have their own names. Otherwise, unused tokens of the vocabulary (``[unused0]``, …)
-    are used if there are enough. If not, new ids start at ``n_embeddings``.
+    are used if there are enough. If not, new ids start at ``n_embeddings``. Tokens of entity types and roles are never
+    unused tokens.
 
     Args:
         marking: The scheme.
         known: Token → id of the whole vocabulary.
         n_embeddings: Number of rows of the model's embedding matrix.
+        types: Entity types with tokens of their own, for ``type-tokens``, ``C+T`` and ``OnlyT``; their order does not
+            matter.
     """
     if marking in _WITHOUT_NEW_TOKENS:
         return {}
-    if all(name in known for name in NAMES):
-        return {name: known[name] for name in NAMES}
+    new = itertools.count(n_embeddings)
+    if marking == TYPE_TOKENS:
+        names = [name for kind in (None, *sorted(types)) for name in marker_names(kind)]
+        return {name: known[name] if name in known else next(new) for name in names}
     unused = [known[f"[unused{i}]"] for i in range(len(NAMES)) if f"[unused{i}]" in known]
-    free = unused if len(unused) == len(NAMES) else itertools.count(n_embeddings)
-    return dict(zip(NAMES, free, strict=False))
+    if all(name in known for name in NAMES):
+        unused = [known[name] for name in NAMES]
+    ids = dict(zip(NAMES, unused if len(unused) == len(NAMES) else new, strict=False))
+    instead = ROLES if marking == ROLES_INSTEAD else ()
+    if marking in TYPES_INSTEAD:
+        instead = tuple(map(type_token, sorted(types)))
+    return ids | {name: known[name] if name in known else next(new) for name in instead}
 
 
 class MarkerTokens:
@@ -375,24 +408,58 @@ class MarkerTokens:
         if self._marking in ("none", "prompt"):
             return Markers(), Markers()
         if self._marking == "typed-markers":
-            sign, head, tail = self._sign, self._type(instance.head.type), self._type(instance.tail.type)
+            sign, head, tail = (
+                self._sign,
+                self.type_ids(instance.head.type),
+                self.type_ids(instance.tail.type),
+            )
             return (
                 Markers(sign["@"] + sign["*"] + head + sign["*"], sign["@"]),
                 Markers(sign["#"] + sign["^"] + tail + sign["^"], sign["#"]),
             )
-        head_begins, head_ends, tail_begins, tail_ends, _ = self._ids.values()
-        return Markers((head_begins,), (head_ends,)), Markers((tail_begins,), (tail_ends,))
+        types = instance.type_pair if self._marking == TYPE_TOKENS else (None, None)
+        names = [marker_names(kind if self.has_tokens(kind) else None) for kind in types]
+        (head_begins, head_ends, _, _), (_, _, tail_begins, tail_ends) = names
+        return (
+            Markers((self._ids[head_begins],), (self._ids[head_ends],)),
+            Markers((self._ids[tail_begins],), (self._ids[tail_ends],)),
+        )
+
+    def has_tokens(self, kind: str | None) -> bool:
+        """Return whether an entity type has tokens of its own."""
+        return kind is not None and bool({marker_names(kind)[0], type_token(kind)} & self._ids.keys())
+
+    def hides_type(self, instance: RelationInstance) -> bool:
+        """Return whether a mention has a type that has no token, in a scheme with tokens of types."""
+        return self._shows_type_tokens and any(
+            kind is not None and not self.has_tokens(kind) for kind in instance.type_pair
+        )
 
     def instead(self, instance: RelationInstance) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         """Return the token ids that replace the head and the tail; ``None`` if the mentions stay."""
         if self._marking in TYPES_INSTEAD:
-            return self._type(instance.head.type), self._type(instance.tail.type)
+            return self._in_place(instance.head.type), self._in_place(instance.tail.type)
+        if self._marking == ROLES_INSTEAD:
+            head, tail = (self._ids[name] for name in ROLES)
+            return (head,), (tail,)
         if self._marking == "OnlyC":
             blank = (self._ids["[BLANK]"],)
             return blank, blank
         return None
 
-    def _type(self, kind: str | None) -> tuple[int, ...]:
+    @property
+    def _shows_type_tokens(self) -> bool:
+        in_place = self._marking in TYPES_INSTEAD and len(self._ids) > len(NAMES)
+        return self._marking == TYPE_TOKENS or in_place
+
+    def _in_place(self, kind: str | None) -> tuple[int, ...]:
+        """Return the token ids that replace a mention: the token of its type, or without one the type in words."""
+        if not self._shows_type_tokens:
+            return self.type_ids(kind)
+        return (self._ids[type_token(kind)],) if kind and self.has_tokens(kind) else self.type_ids(None)
+
+    def type_ids(self, kind: str | None) -> tuple[int, ...]:
+        """Return the token ids of an entity type in words, at least one and at most four."""
         if kind not in self._types:
             self._types[kind] = self._words(type_words(kind))[:_TYPE_TOKENS] or (self._unknown_id,)
         return self._types[kind]

@@ -393,6 +393,7 @@ def joined(
     parts: Sequence[PoolingPart],
     *,
     chosen: Sequence[int] | NDArray[np.integer[Any]] | None = None,
+    of_unit_length: bool = True,
 ) -> NDArray[np.float32]:
     """Return vectors (N, sum of the parts' widths), float32, in which each part has the length of its weight.
 
@@ -404,6 +405,7 @@ def joined(
             only needed if a part uses types.
         parts: The pooling.
         chosen: Rows of the pairs to return; all by default.
+        of_unit_length: Whether each part is scaled to its weight; if not, it is multiplied by the weight.
     """
     import torch
 
@@ -430,6 +432,8 @@ def joined(
                 continue
             used = uses[:, slot : slot + (end - begin) // width]
             lengths = np.sqrt(squares[used].sum(axis=1))
+            if not of_unit_length:
+                lengths = np.ones_like(lengths)
             scales = (part.weight / np.maximum(lengths, 1e-12)).astype(np.float32)
             for side in range(used.shape[1]):
                 into = vectors[:, begin + side * width : begin + (side + 1) * width]
@@ -438,13 +442,20 @@ def joined(
     return vectors
 
 
-def pool(hidden_states: Sequence[Tensor], places: Places, parts: Sequence[PoolingPart]) -> Tensor:
+def pool(
+    hidden_states: Sequence[Tensor],
+    places: Places,
+    parts: Sequence[PoolingPart],
+    *,
+    of_unit_length: bool = True,
+) -> Tensor:
     """Compute a pooling from the hidden states of a batch in which each sentence has one pair, without gradients.
 
     Args:
         hidden_states: Hidden states (B, T, D) from the embeddings (0) to the last layer that was computed.
         places: Positions of each sentence's parts.
         parts: The pooling.
+        of_unit_length: See :func:`joined`.
 
     Returns:
         Vectors (B, sum of the parts' widths), float32, on the device of the hidden states.
@@ -453,7 +464,7 @@ def pool(hidden_states: Sequence[Tensor], places: Places, parts: Sequence[Poolin
 
     with torch.no_grad():
         pieces = pieces_of(hidden_states, places, parts)
-    vectors = joined(pieces, places.types.cpu().numpy(), parts)
+    vectors = joined(pieces, places.types.cpu().numpy(), parts, of_unit_length=of_unit_length)
     return torch.from_numpy(vectors).to(hidden_states[0].device)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from relscout.core.errors import ArtifactError, OutputError, SettingError
 from relscout.core.files import make_above, whole_folder
 from relscout.encoders.layers import add_embeddings, overlay
-from relscout.encoders.marking import NAMES
 from relscout.encoders.settings import (
     CONFIGURATION,
     DESCRIPTION,
@@ -120,10 +119,9 @@ def save_encoder(
     settings = encoder.settings
     model = load_weights(settings.model, dtype="float32")
     tokenizer = load_tokenizer(settings.model)
-    n_new = encoder.vocabulary.n_new_embeddings
-    if n_new:
-        _add_markers(tokenizer, model.get_input_embeddings().num_embeddings, n_new)
-        add_embeddings(model, n_new, seed=settings.seed)
+    if new := encoder.vocabulary.new_tokens:
+        _add_markers(tokenizer, model.get_input_embeddings().num_embeddings, new)
+        add_embeddings(model, encoder.vocabulary.words_of_new, seed=settings.seed)
     overlay(model, {**encoder.weights, **(weights or {})})
     make_above(folder)
     with whole_folder(folder, contents=contents_of(folder)) as fresh, quiet():
@@ -139,11 +137,11 @@ def save_encoder(
                 shutil.copymode(fresh / DESCRIPTION, file)
 
 
-def _add_markers(tokenizer: Any, n_embeddings: int, count: int) -> None:
+def _add_markers(tokenizer: Any, n_embeddings: int, names: Sequence[str]) -> None:
     """Add marker tokens with the ids of :func:`relscout.encoders.marking.assign`."""
     # some models have more embeddings than tokens: tokens without a name fill the gap, so that the ids match
     unnamed = [f"[unnamed{number}]" for number in range(n_embeddings - len(tokenizer))]
-    tokenizer.add_tokens(unnamed + list(NAMES[:count]), special_tokens=True)
+    tokenizer.add_tokens([*unnamed, *names], special_tokens=True)
 
 
 def save_adapter(

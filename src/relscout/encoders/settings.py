@@ -21,7 +21,7 @@ from pydantic import Field
 
 from relscout.core.errors import ArtifactError, SettingError, UnknownNameError
 from relscout.core.files import parsed_json, whole_file
-from relscout.core.settings import LARGEST, OneOf, settings_class
+from relscout.core.settings import LARGEST, Distinct, OneOf, Text, settings_class
 from relscout.core.wording import counted
 from relscout.encoders.marking import MARKINGS
 from relscout.encoders.pooling import parse_pooling
@@ -90,6 +90,9 @@ class EncoderSettings:
     """``minilm`` (the bundled all-MiniLM-L6-v2), or any Hugging Face encoder by name or path."""
     marking: Annotated[str, OneOf(MARKINGS)] = "none"
     """Entity marking scheme; a name of ``MARKINGS``."""
+    types: Distinct[Text] = ()
+    """Entity types with tokens of their own, for the markings ``type-tokens``, ``C+T`` and ``OnlyT``; others read as
+    ``entity``. Without them, ``C+T`` and ``OnlyT`` show types as words."""
     pooling: str = "span-mean@3+span-mean@5+sentence@4+between"
     """Pooling of the hidden states: ``PART[@LAYER][*WEIGHT]``, joined by ``+``; parts are names of ``POOLINGS``."""
     max_length: Annotated[int, Field(le=LARGEST)] = 128
@@ -256,7 +259,7 @@ def _bundled_folder() -> Path:
 DESCRIPTION = "relscout.json"
 _FORMAT = 1
 #: What of an encoder's settings goes with its weights.
-_READ_BY = ("marking", "pooling", "max_length")
+_READ_BY = ("marking", "pooling", "max_length", "types")
 
 
 def describe(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields
+import copy
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, replace
 from functools import cache, cached_property
 from hashlib import blake2b
 from pathlib import Path
@@ -27,6 +29,7 @@ from relscout.encoders.inputs import (
     rows_by_content,
 )
 from relscout.encoders.layers import add_embeddings, check_length, drop_layers_above, overlay
+from relscout.encoders.marking import TYPE_TOKENS, TYPES_INSTEAD
 from relscout.encoders.pooling import (
     Pieces,
     Places,
@@ -54,6 +57,8 @@ if TYPE_CHECKING:
     import torch
 
 
+#: Shapes of products of matrices that oneDNN keeps code for; a process of relscout may set another number.
+_KEPT_SHAPES = "64"
 #: Seconds in which the Hugging Face hub must answer at all.
 _HUB_PATIENCE = 5.0
 #: Increase this whenever a change of marking, cutting or pooling changes vectors.
@@ -80,7 +85,9 @@ def fingerprint(settings: EncoderSettings, config: Any, tokenizer: Any, model: A
         model: The model in use: without unused layers, with the embeddings of new markers.
     """
     digest = blake2b(digest_size=16)
-    scheme = (_SCHEME, settings.marking, settings.pooling, settings.max_length)
+    shows_types = settings.marking == TYPE_TOKENS or settings.marking in TYPES_INSTEAD
+    types = (tuple(sorted(settings.types)),) if shows_types and settings.types else ()
+    scheme = (_SCHEME, settings.marking, settings.pooling, settings.max_length, *types)
     architecture = [str(getattr(config, name, "")) for name in _CONFIGURATION]
     digest.update(repr((*scheme, *architecture)).encode())
     digest.update(tokenizer.backend_tokenizer.to_str().encode("utf-8", "surrogatepass"))
@@ -282,6 +289,25 @@ class TransformerEncoder:
         self._whitens = whitens
         self.parts = parse_pooling(self.settings.pooling)
         self.weights = weights or {}
+        #: Whether each part of a vector has the length of its weight; see :meth:`as_states`.
+        self.of_unit_length = True
+        self._states: TransformerEncoder | None = None
+
+    def as_states(self) -> TransformerEncoder:
+        """Return the encoder with vectors that are hidden states as they are, neither scaled nor whitened.
+
+        Both share the model and the cache; the model is loaded.
+        """
+        if not self.of_unit_length:
+            return self
+        if self._states is None:
+            _ = self._loaded
+            self._states = copy.copy(self)
+            self._states._whitens, self._states.of_unit_length = False, False
+            for name in ("fingerprint", "whitening", "_cache_name"):
+                self._states.__dict__.pop(name, None)
+        self._states.cache = self.cache
+        return self._states
 
     def __repr__(self) -> str:
         usual = EncoderSettings()
@@ -292,6 +318,26 @@ class TransformerEncoder:
         ]
         return f"TransformerEncoder(EncoderSettings({', '.join(given)}))"
 
+    def with_types_of(self, instances: Iterable[RelationInstance]) -> TransformerEncoder:
+        """Return the encoder with the entity types of instances, if its marking needs types and none are listed.
+
+        Otherwise, the encoder itself is returned.
+
+        Raises:
+            SettingError: No instance has an entity type.
+        """
+        if self.settings.marking != TYPE_TOKENS or self.settings.types:
+            return self
+        types = sorted({kind for instance in instances for kind in instance.type_pair if kind is not None})
+        if not types:
+            raise SettingError(
+                f"marking {TYPE_TOKENS!r} has a token for each entity type, and no instance has a type; "
+                "give types with the data, or take another marking, such as 'markers'"
+            )
+        settings = replace(self.settings, types=tuple(types))
+        typed = TransformerEncoder(settings, cache=self.cache, weights=self.weights, whitens=self._whitens)
+        return typed if self.of_unit_length else typed.as_states()
+
     @property
     def dimension(self) -> int:
         """Number of dimensions of a vector."""
@@ -300,6 +346,8 @@ class TransformerEncoder:
     @property
     def scale(self) -> float:
         """Factor that brings the vectors, whose length the pooling sets, to a mean square of 1 (BERT's are near it)."""
+        if not self.of_unit_length:
+            return 1.0
         squared_length = sum(part.weight**2 for part in self.parts)
         return float((self.dimension / squared_length) ** 0.5)
 
@@ -308,6 +356,8 @@ class TransformerEncoder:
         """Hash of what determines a vector up to rounding: weights, vocabulary, marking, pooling and length."""
         _ = self.vocabulary  # configures the tokenizer, which is hashed
         unwhitened = fingerprint(self.settings, self._config, self._tokenizer, self.model)
+        if not self.of_unit_length:
+            return blake2b(f"states {unwhitened}".encode(), digest_size=16).hexdigest()
         if self.whitening is None:
             return unwhitened
         digest = blake2b(unwhitened.encode(), digest_size=16)
@@ -357,8 +407,9 @@ class TransformerEncoder:
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """Turns instances into token ids."""
+        settings = self.settings
         return Vocabulary(
-            self._tokenizer, self._config.vocab_size, self.settings.marking, self.settings.max_length
+            self._tokenizer, self._config.vocab_size, settings.marking, settings.max_length, settings.types
         )
 
     @cached_property
@@ -496,7 +547,7 @@ class TransformerEncoder:
             some = places[start : start + _JOINED]
             of_types = None if types is None else types[some]
             few = Pieces(pieces.states, pieces.uses[chosen]) if len(places) > _JOINED else pieces
-            vectors = joined(few, of_types, self.parts)
+            vectors = joined(few, of_types, self.parts, of_unit_length=self.of_unit_length)
             if self.whitening is not None:
                 vectors = self.whitening(vectors)
             yield some, vectors, lost[start : start + _JOINED]
@@ -555,11 +606,14 @@ class TransformerEncoder:
     def _loaded(self) -> tuple[Any, int]:
         settings, depth = self.settings, self.depth
         device = self.device  # a missing device is reported before anything is loaded
+        # read once, before the first product of matrices: oneDNN keeps the code, and its buffers, for the last so many
+        # shapes; with its default of 1,024, training on sentences of all lengths takes gigabytes
+        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KEPT_SHAPES)
         model = load_weights(settings.model, dtype=settings.dtype)
         check_length(model, settings.max_length)
         n_layers = drop_layers_above(model, depth, n_layers=self._config.num_hidden_layers)
         if self.vocabulary.n_new_embeddings:
-            add_embeddings(model, self.vocabulary.n_new_embeddings, seed=settings.seed)
+            add_embeddings(model, self.vocabulary.words_of_new, seed=settings.seed)
         overlay(model, self.weights)
         return model.to(device), n_layers
 

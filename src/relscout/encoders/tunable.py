@@ -111,11 +111,16 @@ class HiddenStates:
         except OSError as error:
             raise _no_space(int(self._ends[-1]) * self.width * 4, error) from error
 
-    def padded(self, rows: Sequence[int] | NDArray[np.int64]) -> torch.Tensor:
-        """Return the states of some sentences (B, T, D), float32, zero after the end of each."""
+    def padded(self, rows: Sequence[int] | NDArray[np.int64], longest: int | None = None) -> torch.Tensor:
+        """Return the states of some sentences (B, T, D), float32, zero after the end of each.
+
+        Args:
+            rows: The sentences.
+            longest: T; by default the length of the longest of them.
+        """
         import torch
 
-        longest = int(self.lengths[rows].max())
+        longest = longest or int(self.lengths[rows].max())
         out = np.zeros((len(rows), longest, self.width), dtype=np.float32)
         for place, row in enumerate(rows):
             end, length = int(self._ends[row]), int(self.lengths[row])
@@ -231,7 +236,7 @@ def prepare(
         if boundary is not None and frozen is not None:
             hidden = frozen(**base.model_inputs(tokens, places))
             if fixed:
-                vectors[batch] = pool(hidden, places, fixed).cpu()
+                vectors[batch] = pool(hidden, places, fixed, of_unit_length=base.of_unit_length).cpu()
             kept = hidden[boundary].float().cpu().numpy()
         for place, row in enumerate(batch):
             length = int(lengths[row])
@@ -255,6 +260,8 @@ def prepare(
 
 #: The whole model trains.
 _ALL = -1
+#: Lengths of training batches that are grouped by length are multiples of this.
+_MULTIPLE = 16
 
 
 class TunableEncoder:
@@ -405,19 +412,39 @@ class TunableEncoder:
             on_loss=on_loss,
         )
 
-    def __call__(self, prepared: Prepared, contents: NDArray[np.int64]) -> torch.Tensor:
-        """Return vectors (B, D), float32, of some contents, with gradients for the trained layers."""
+    def by_length(self, prepared: Prepared, contents: NDArray[np.int64]) -> torch.Tensor:
+        """Return what calling it returns, up to rounding and other draws of dropout, with less padding.
+
+        Contents of different lengths, such as sentences and their neighbours, run in groups of similar length. Lengths
+        are padded to multiples of 16: for each shape that it has not seen, oneDNN compiles code and keeps it.
+        """
+        import torch
+
+        groups = list(batches(prepared.lengths[contents], self.base.settings.batch_tokens))
+        vectors = torch.cat([self(prepared, contents[rows], multiple=_MULTIPLE) for rows in groups])
+        back = np.argsort(np.concatenate(groups))
+        return vectors[torch.from_numpy(back).to(self.device)]
+
+    def __call__(self, prepared: Prepared, contents: NDArray[np.int64], *, multiple: int = 1) -> torch.Tensor:
+        """Return vectors (B, D), float32, of some contents, with gradients for the trained layers.
+
+        Args:
+            prepared: The instances.
+            contents: Some of their contents (B,).
+            multiple: The length of the batch in tokens is padded to a multiple of this, up to the maximum length.
+        """
         import torch
 
         places = prepared.places[torch.from_numpy(contents).to(self.device)]
         lengths = prepared.lengths[contents]
         longest = int(lengths.max())
+        longest = max(longest, min(-(-longest // multiple) * multiple, self.base.settings.max_length))
         tokens = np.full((len(contents), longest), self.base.vocabulary.pad_id, dtype=np.int64)
         for place, (content, length) in enumerate(zip(contents, lengths, strict=True)):
             end = prepared.ends[content]
             tokens[place, :length] = prepared.ids[end - length : end]
         if prepared.states is not None:
-            self._states[self._boundary] = prepared.states.padded(contents).to(self.device)
+            self._states[self._boundary] = prepared.states.padded(contents, longest).to(self.device)
         if self._narrowed:
             self._read["tokens"] = tokens_read(places, longest)
         attention = torch.arange(longest, device=self.device) < places.length[:, None]  # (B, T)
@@ -429,6 +456,7 @@ class TunableEncoder:
                 attention_mask=attention.long() if bool((lengths < longest).any()) else None,
             )
         pieces, begin = [], 0
+        unit = self.base.of_unit_length
         for part in self.base.parts:
             if self._is_fixed(part):
                 end = begin + part.width(self.base.hidden_size)
@@ -438,10 +466,10 @@ class TunableEncoder:
                 state = output.last_hidden_state if part.layer is None else self._states[part.layer]
                 if state.requires_grad or self._training:
                     sampled = self._sampled if self._training else 0
-                    pieces.append(pool_part(state, places, part, sampled=sampled))
+                    pieces.append(pool_part(state, places, part, sampled=sampled, of_unit_length=unit))
                 else:
                     # the vectors must equal the encoder's to the last bit
-                    pieces.append(pool([state], places, [replace(part, layer=None)]))
+                    pieces.append(pool([state], places, [replace(part, layer=None)], of_unit_length=unit))
         self._states.clear()
         vectors = torch.cat(pieces, dim=1)
         whitening = self.base.whitening

@@ -8,11 +8,13 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from relscout.core.errors import SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import (
+    WIDEST,
     AboveZero,
     AtLeast0,
     AtLeast1,
@@ -38,6 +40,7 @@ from relscout.encoders.convolution import (
     word_vectors,
 )
 from relscout.finetuning.classifier import SentenceClassifier, linear_head
+from relscout.text.spacy_pipeline import looks_english
 from relscout.training.classification import Classifier, Learner
 from relscout.training.stored import below
 
@@ -63,6 +66,9 @@ class CNNSettings:
     """Dimensions of the embedding of a word's distance from the head, and from the tail (Nguyen and Grishman: 50)."""
     type_dimension: Width = 30
     """Dimensions of the embedding of an entity type (Zhang et al. 2017: 30); not used where no mention has a type."""
+    tag_dimension: Annotated[int, Field(ge=0, le=WIDEST)] = 0
+    """Dimensions of the embedding of a word's part of speech, and of its entity tag (Zhang et al. 2017: 30); 0 reads no
+    tags. The tagger is for English."""
     vectors: str = ""
     """Text file of word vectors to start from, such as GloVe's; empty draws them all."""
     least_count: AtLeast1 = 1
@@ -99,9 +105,26 @@ class CNNSettings:
         """The windows, each once, from the narrowest."""
         return tuple(sorted(set(numbers_of(self.windows))))
 
+    @property
+    def vectors_file(self) -> Path | None:
+        """The file of word vectors, if any."""
+        return Path(self.vectors) if self.vectors else None
 
-class _WordEncoder(ConvolutionalEncoder):
-    """The network and its vocabulary."""
+    @property
+    def in_pieces(self) -> bool:
+        """Whether the maximum is taken in pieces."""
+        return self.pooling == "pieces"
+
+
+class WordEncoder(ConvolutionalEncoder):
+    """A convolutional network and its vocabulary.
+
+    Args:
+        weights: Weights by name; they are copied.
+        vocabulary: Numbers of the words, types and tags.
+        word_dropout: Share of the words that training reads as unknown, in [0, 1).
+        pieces: Whether the maximum is taken in pieces.
+    """
 
     def __init__(
         self,
@@ -114,14 +137,110 @@ class _WordEncoder(ConvolutionalEncoder):
         super().__init__(weights, word_dropout=word_dropout, pieces=pieces)
         self.vocabulary = vocabulary
 
+    @classmethod
+    def of(cls, train: Sequence[RelationInstance], settings: CNNSettings, *, seed: int) -> WordEncoder:
+        """Return an untrained network with the words of the training data.
+
+        Args:
+            train: The training data.
+            settings: See :class:`CNNSettings`.
+            seed: Random seed of the initial weights.
+
+        Raises:
+            SettingError: Tags are read, and the text does not look English.
+            InputError: The file of word vectors cannot be read.
+        """
+        if settings.tag_dimension and not looks_english([instance.text for instance in train]):
+            raise SettingError(
+                f"tag_dimension is {settings.tag_dimension}, but the text does not look English, and the tagger is for "
+                "English; set it to 0"
+            )
+        vocabulary = WordVocabulary.of(
+            train,
+            marking=settings.marking,
+            max_length=settings.max_length,
+            least=settings.least_count,
+            tagged=settings.tag_dimension > 0,
+        )
+        words = word_vectors(
+            vocabulary.words, dimension=settings.word_dimension, path=settings.vectors_file, seed=seed
+        )
+        weights = first_weights(
+            words,
+            n_distances=2 * settings.max_length + 1,
+            n_types=len(vocabulary.types),
+            position_dimension=settings.position_dimension,
+            type_dimension=settings.type_dimension,
+            dimension=settings.dimension,
+            windows=settings.widths,
+            seed=seed,
+            n_parts=len(vocabulary.parts or ()),
+            n_entities=len(vocabulary.entities),
+            tag_dimension=settings.tag_dimension,
+        )
+        return cls(weights, vocabulary, word_dropout=settings.word_dropout, pieces=settings.in_pieces)
+
+    def prepare(
+        self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None = None
+    ) -> WordSentences:
+        """Return instances as numbers.
+
+        Args:
+            instances: The instances.
+            progress: Called with the number of instances done, stage ``"read"``.
+            on_loss: Called with each truncated instance, and what was lost.
+        """
+        progress("read", 0, len(instances))
+        sentences, lost = self.vocabulary.sentences(instances)
+        progress("read", len(instances), len(instances))
+        for instance, what in zip(instances, lost, strict=True):
+            if what and on_loss is not None:
+                on_loss(instance, what)
+        return sentences
+
+    def encode(self, sentences: WordSentences, *, progress: Progress = silent) -> NDArray[np.float32]:
+        """Return vectors (N, D), float32, of the instances that were prepared, without dropout."""
+        vectors = np.empty((len(sentences.lengths), self.dimension), dtype=np.float32)
+        for contents, batch in self.encoded(sentences, progress):
+            vectors[contents] = batch
+        return vectors[sentences.row_of]
+
+    def described(self) -> dict[str, Any]:
+        """Return the vocabulary as JSON values."""
+        known = self.vocabulary
+        parts = None if known.parts is None else list(known.parts)
+        return {
+            "words": list(known.words),
+            "types": list(known.types),
+            "parts": parts,
+            "entities": list(known.entities),
+        }
+
+    @classmethod
+    def restored(
+        cls, details: Mapping[str, Any], weights: Mapping[str, NDArray[np.float32]], settings: CNNSettings
+    ) -> WordEncoder:
+        """Return a network from its weights and from what :meth:`described` returned."""
+        parts = details["parts"]
+        vocabulary = WordVocabulary(
+            tuple(details["words"]),
+            tuple(details["types"]),
+            settings.marking,
+            settings.max_length,
+            None if parts is None else tuple(parts),
+            tuple(details["entities"]),
+        )
+        return cls(weights, vocabulary, word_dropout=settings.word_dropout, pieces=settings.in_pieces)
+
 
 class CNNClassifier(SentenceClassifier[WordSentences]):
     """A convolutional network with a linear layer, trained from random weights with cross entropy.
 
     Words, their distances from head and tail, and the types of the mentions are embedded. Filters of several widths
     read them, and a linear layer classifies the maxima over the sentence (Nguyen and Grishman 2015, Zhang et al. 2017),
-    or over its three pieces (PCNN: Zeng et al. 2015). The papers also use part-of-speech tags and the entity types of
-    all words, which instances lack. The formats ``OnlyC`` and ``OnlyM`` show no types.
+    or over its three pieces (PCNN: Zeng et al. 2015). With ``tag_dimension``, parts of speech and entity tags of all
+    words are embedded as well, as in Peng et al. (2020), section 2.1. The formats ``OnlyC`` and ``OnlyM`` show no types
+    of the mentions, and ``OnlyM`` no entity tags.
 
     Args:
         seed: Random seed of initial weights, batches and dropout.
@@ -147,6 +266,7 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
         word_dimension: int = CNNSettings.word_dimension,
         position_dimension: int = CNNSettings.position_dimension,
         type_dimension: int = CNNSettings.type_dimension,
+        tag_dimension: int = CNNSettings.tag_dimension,
         vectors: str = CNNSettings.vectors,
         least_count: int = CNNSettings.least_count,
         max_length: int = CNNSettings.max_length,
@@ -162,44 +282,18 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
     ) -> None:
         self._store(locals())
 
-    def _learner(self, train: Sequence[RelationInstance]) -> _WordEncoder:
-        options = self._settings
-        vocabulary = WordVocabulary.of(
-            train, marking=options.marking, max_length=options.max_length, least=options.least_count
-        )
-        weights = first_weights(
-            word_vectors(
-                vocabulary.words,
-                dimension=options.word_dimension,
-                path=self._vectors_file,
-                seed=self.seed,
-            ),
-            n_distances=2 * options.max_length + 1,
-            n_types=len(vocabulary.types),
-            position_dimension=options.position_dimension,
-            type_dimension=options.type_dimension,
-            dimension=options.dimension,
-            windows=options.widths,
-            seed=self.seed,
-        )
-        pieces = options.pooling == "pieces"
-        return _WordEncoder(weights, vocabulary, word_dropout=options.word_dropout, pieces=pieces)
+    def _learner(self, train: Sequence[RelationInstance]) -> WordEncoder:
+        return WordEncoder.of(train, self._settings, seed=self.seed)
 
     def _prepare(
         self,
-        learner: _WordEncoder,
+        learner: WordEncoder,
         instances: Sequence[RelationInstance],
         *,
         progress: Progress,
         on_loss: OnLoss | None = None,
     ) -> WordSentences:
-        progress("read", 0, len(instances))
-        sentences, lost = learner.vocabulary.sentences(instances)
-        progress("read", len(instances), len(instances))
-        for instance, what in zip(instances, lost, strict=True):
-            if what and on_loss is not None:
-                on_loss(instance, what)
-        return sentences
+        return learner.prepare(instances, progress=progress, on_loss=on_loss)
 
     def _classifier(
         self,
@@ -221,19 +315,16 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
         )
 
     def _fingerprint(self) -> str:
-        return digest_of(self._vectors_file)
+        return digest_of(self._settings.vectors_file)
 
-    def _keep(self, learner: _WordEncoder, weights: Mapping[str, NDArray[np.float32]]) -> None:
-        self._encoder = _WordEncoder(weights, learner.vocabulary, pieces=self._settings.pooling == "pieces")
+    def _keep(self, learner: WordEncoder, weights: Mapping[str, NDArray[np.float32]]) -> None:
+        self._encoder = WordEncoder(weights, learner.vocabulary, pieces=self._settings.in_pieces)
 
     def _vectors(
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
     ) -> NDArray[np.float32]:
-        sentences = self._prepare(self._encoder, instances, progress=silent, on_loss=on_loss)
-        vectors = np.empty((len(sentences.lengths), self._encoder.dimension), dtype=np.float32)
-        for contents, batch in self._encoder.encoded(sentences, progress):
-            vectors[contents] = batch
-        return vectors[sentences.row_of]
+        sentences = self._encoder.prepare(instances, progress=silent, on_loss=on_loss)
+        return self._encoder.encode(sentences, progress=progress)
 
     def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
         """Return the share of the words of instances that have no vector of their own, from 0 to 1, in a sample."""
@@ -242,24 +333,14 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
         return float((words == UNKNOWN).mean()) if len(words) else 0.0
 
     def _saved(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-        vocabulary = self._encoder.vocabulary
-        described = {"words": list(vocabulary.words), "types": list(vocabulary.types)}
-        return described, {f"encoder.{name}": array for name, array in self._encoder.weights().items()}
+        return self._encoder.described(), {
+            f"encoder.{name}": array for name, array in self._encoder.weights().items()
+        }
 
     @classmethod
     def _restored(cls, details: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> Self:
         loaded = cls(**details["settings"])
-        options = loaded._settings
-        vocabulary = WordVocabulary(
-            tuple(details["words"]), tuple(details["types"]), options.marking, options.max_length
-        )
-        loaded._encoder = _WordEncoder(
-            below("encoder.", tensors), vocabulary, pieces=options.pooling == "pieces"
-        )
+        loaded._encoder = WordEncoder.restored(details, below("encoder.", tensors), loaded._settings)
         return loaded
 
-    @property
-    def _vectors_file(self) -> Path | None:
-        return Path(self._settings.vectors) if self._settings.vectors else None
-
-    _encoder: _WordEncoder
+    _encoder: WordEncoder

@@ -179,8 +179,8 @@ def _subsets(of: NDArray[np.int64], size: int, random: np.random.Generator) -> N
 
 
 #: Similarity → how a query q is compared with a prototype p.
-# Vectors have unit length (see :func:`placed`), so that one sharpness suits every encoder and pooling. In the paper,
-# the dot product is that of vectors of any length.
+# By default, vectors have unit length (see :func:`placed`), so that one sharpness suits every encoder and pooling. In
+# the papers, they have any length: ``unit_length`` of :class:`FewShotSettings`.
 SIMILARITIES: dict[str, str] = {
     "dot": "q · p (Peng et al. 2020, section 4.1)",
     "euclid": "−‖q − p‖² (Snell et al. 2017, eq. 2)",
@@ -194,7 +194,7 @@ class Comparison:
 
     Args:
         similarity: A name of :data:`SIMILARITIES`.
-        sharpness: Factor of the similarities before the softmax, above 0.
+        sharpness: Factor of the similarities before the softmax, above 0; 1 in the papers.
         refinements: Rounds of soft k-means, at least 0: every query joins each prototype with the probability of its
             relation (Ren et al.: "Meta-Learning for Semi-Supervised Few-Shot Classification", ICLR 2018, eq. 3 and 4).
             The queries of an episode, or of one call, then depend on each other; equally many of each relation make it
@@ -243,8 +243,15 @@ def similarities(queries: torch.Tensor, prototypes: torch.Tensor, similarity: st
     return 2 * products - squares
 
 
-def placed(vectors: NDArray[np.float32], centre: NDArray[np.float32] | None) -> NDArray[np.float32]:
+def placed(
+    vectors: NDArray[np.float32], centre: NDArray[np.float32] | None, *, unit_length: bool = True
+) -> NDArray[np.float32]:
     """Return vectors (N, D), float32, at unit length; with ``centre`` (D,), subtract it and normalise them again.
+
+    Args:
+        vectors: (N, D), float32.
+        centre: Subtracted from all vectors, (D,), float32; ``None`` subtracts nothing.
+        unit_length: Whether to normalise the vectors; if not, only ``centre`` is subtracted.
 
     Raises:
         InputError: A value is NaN or infinite.
@@ -253,6 +260,8 @@ def placed(vectors: NDArray[np.float32], centre: NDArray[np.float32] | None) -> 
     from torch.nn.functional import normalize
 
     check_finite(vectors)
+    if not unit_length:
+        return vectors if centre is None else vectors - centre
     unit = normalize(torch.from_numpy(vectors), dim=1)
     if centre is not None:
         unit = normalize(unit - torch.from_numpy(centre), dim=1)

@@ -101,7 +101,7 @@ def scores_of(
     shapes: Sequence[Episode],
     *,
     seen: Sequence[Seen],
-    model: str,
+    model: str | None,
     known: Known,
     episodes: int,
     seed: int,
@@ -115,7 +115,7 @@ def scores_of(
         instances: Instances with gold relations.
         shapes: Shapes of the episodes.
         seen: Relations and sentences of training, and of the choice of the weights.
-        model: Name or folder of the encoder, which may have been trained on relations.
+        model: Name or folder of the encoder, which may have been trained on relations; ``None`` if it was not.
         known: Whether to raise an error for relations that were seen, drop them, or keep them.
         episodes: Number of episodes of each shape.
         seed: Random seed of the episodes.
@@ -142,7 +142,7 @@ def scores_of(
     ):
         drawn = draw_episodes(classes, relations, shape, episodes=episodes, random=random)
         right = accuracies(encoded, drawn, shots=shape.shots, compared=compared)
-        note = learnt_note(model, [names[place] for place in relations])
+        note = None if model is None else learnt_note(model, [names[place] for place in relations])
         warnings = (*drawn_from.left_out, *loss_warnings(lost), *small, *([note] if note else ()))
         scores.append(FewShotScore.of(right, shape, relations=len(relations), warnings=warnings))
         progress("evaluate", number, len(shapes))
@@ -229,6 +229,7 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         *,
         seed: int = 0,
         similarity: str = FewShotSettings.similarity,
+        unit_length: bool = FewShotSettings.unit_length,
         centred: bool = FewShotSettings.centred,
         refinements: int = FewShotSettings.refinements,
         objective: str = FewShotSettings.objective,
@@ -240,6 +241,7 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         train_ways: int = FewShotSettings.train_ways,
         train_shots: int = FewShotSettings.train_shots,
         train_queries: int = FewShotSettings.train_queries,
+        train_batch: int = FewShotSettings.train_batch,
         sharpness: float = FewShotSettings.sharpness,
         warm_up: float = FewShotSettings.warm_up,
         dtype: Arithmetic = FewShotSettings.dtype,
@@ -283,7 +285,7 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         """
         generator(self.seed, "check")
         learnt, work = learn(
-            self.encoder,
+            self._base,
             labeled,
             dev,
             self._settings,
@@ -418,7 +420,12 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         self, instances: Sequence[RelationInstance], *, progress: Progress, on_loss: OnLoss | None
     ) -> NDArray[np.float32]:
         vectors = self.trained_encoder.encode(instances, progress=progress, on_loss=on_loss)
-        return placed(vectors, self._learnt.centre)
+        return placed(vectors, self._learnt.centre, unit_length=self._settings.unit_length)
+
+    @property
+    def _base(self) -> TransformerEncoder:
+        """The encoder before the fit, with vectors of the length that the settings ask for."""
+        return self.encoder if self._settings.unit_length else self.encoder.as_states()
 
     @property
     def trained_encoder(self) -> TransformerEncoder:
@@ -428,7 +435,7 @@ class FewShot(EncoderParameter[TransformerEncoder]):
             ArtifactError: The encoder is not that of the fit.
         """
         trained = self._learnt.trained
-        return self.encoder if trained is None else trained.on(self.encoder)
+        return self._base if trained is None else trained.on(self._base)
 
     def settings(self) -> Mapping[str, Any]:
         """Return all settings that determine the fit, as JSON values."""
@@ -443,7 +450,7 @@ class FewShot(EncoderParameter[TransformerEncoder]):
         Raises:
             OutputError: The folder holds other files or cannot be written.
         """
-        write(folder, self._learnt, self.encoder, self.settings())
+        write(folder, self._learnt, self._base, self.settings())
 
     @classmethod
     def load(cls, folder: Path) -> Self:

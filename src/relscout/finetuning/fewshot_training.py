@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,7 @@ from relscout.finetuning.episodes import (
     similarities,
 )
 from relscout.training.checkpointing import CheckpointedTraining, EpochResult, Trainer, TrainingState
+from relscout.training.classification import Learner, Read
 from relscout.training.cosine_classifier import CosineClassifierSettings, CosineClassifierTrainer
 from relscout.training.labels import canonical, classes_of, content, digest
 from relscout.training.loop import train
@@ -62,7 +63,9 @@ class FewShotSettings:
     """Settings of few-shot classification; chosen on the development draws."""
 
     similarity: Annotated[str, OneOf(SIMILARITIES)] = "euclid"
-    """How a sentence is compared with a prototype: ``dot`` (paper, but of unit vectors), ``euclid`` or ``cosine``."""
+    """How a sentence is compared with a prototype: ``dot`` (paper), ``euclid`` or ``cosine``."""
+    unit_length: bool = True
+    """Whether vectors have length 1 before they are compared; if not, they are the hidden states (paper)."""
     centred: bool = True
     """Whether the mean of the labelled instances is subtracted from all vectors, which are then normalised again."""
     refinements: AtLeast0 = 0
@@ -85,8 +88,10 @@ class FewShotSettings:
     """Examples of each relation in an episode of training, at least 1."""
     train_queries: AtLeast1 = 2
     """Queries of each relation in an episode of training, at least 1."""
+    train_batch: AtLeast1 = 1
+    """Episodes in a step of training, at least 1 (paper: 4)."""
     sharpness: AboveZero = 16.0
-    """Factor of the similarities of unit vectors before the softmax, above 0 (paper: no unit length, no factor)."""
+    """Factor of the similarities before the softmax, above 0; without ``unit_length`` there is none (paper)."""
     warm_up: Share = 0.1
     """Share of the steps in which learning rates rise, in [0, 1]; then they fall."""
     dtype: Arithmetic = "auto"
@@ -113,7 +118,8 @@ class FewShotSettings:
     @property
     def of_comparison(self) -> Comparison:
         """How queries are compared with prototypes."""
-        return Comparison(self.similarity, sharpness=self.sharpness, refinements=self.refinements)
+        sharpness = self.sharpness if self.unit_length else 1.0
+        return Comparison(self.similarity, sharpness=sharpness, refinements=self.refinements)
 
     @property
     def of_cosine_classifier(self) -> CosineClassifierSettings:
@@ -216,13 +222,14 @@ def _key(instance: RelationInstance) -> bytes:
 _WEIGHT_DECAY = 0.01
 
 
-class EpisodicTraining:
-    """Trains an encoder's top layers to classify queries by prototypes, in episodes like those of the test.
+class EpisodicTraining(Generic[Read]):
+    """Trains an encoder, such as the top layers of a transformer, to classify queries by prototypes in episodes.
 
-    An episode is one step. The loss is the cross entropy over the softmax of the similarities (Snell et al. 2017,
-    eq. 2). Unlike in the paper, vectors have unit length, and similarities are multiplied by ``sharpness``. With
-    ``inverses``, head and tail are exchanged in a random half of the episodes, which then have the inverse relations.
-    This needs no further pass of the encoder: two halves of the vectors are exchanged.
+    A step has ``train_batch`` episodes. The loss is the cross entropy over the softmax of the similarities (Snell et
+    al. 2017, eq. 2), the mean over their queries. Unlike in the paper, vectors have unit length by default, and
+    similarities are then multiplied by ``sharpness``. With ``inverses``, head and tail are exchanged in a random half
+    of the steps, which then have the inverse relations. This needs no further pass of the encoder: two halves of the
+    vectors are exchanged.
 
     Args:
         encoder: The encoder to train.
@@ -238,8 +245,8 @@ class EpisodicTraining:
 
     def __init__(
         self,
-        encoder: TunableEncoder,
-        prepared: Prepared,
+        encoder: Learner[Read],
+        prepared: Read,
         classes: NDArray[np.int64],
         names: list[str],
         *,
@@ -300,31 +307,42 @@ class EpisodicTraining:
             losses.append(step.loss)
             if step.ends_epoch:
                 self._encoder.train(False)
-                n_queries = len(losses) * self._episode.ways * self._episode.queries
+                in_step = self._settings.train_batch * self._episode.ways * self._episode.queries
+                n_queries = len(losses) * in_step
                 yield EpochResult(step.epoch, float(np.mean(losses)), right / n_queries)
                 losses, right = [], 0
 
     def _episodes(self, epoch: int) -> Sequence[NDArray[np.int64]]:
-        """Return the rows (N, K + Q) of each episode of an epoch."""
-        length = -(-self._settings.iterations // self.n_epochs)
+        """Return the rows (E, N, K + Q) of the episodes of each step of an epoch."""
+        length, size = -(-self._settings.iterations // self.n_epochs), self._settings.train_batch
         random = generator(self._seed, f"training episodes {epoch}")
-        return list(draw_episodes(self._classes, self._chosen, self._episode, episodes=length, random=random))
+        drawn = draw_episodes(
+            self._classes, self._chosen, self._episode, episodes=length * size, random=random
+        )
+        return list(drawn.reshape(length, size, *drawn.shape[1:]))
 
     def _loss(self, rows: NDArray[np.int64]) -> tuple[torch.Tensor, int]:
-        """Return the loss of an episode, and how many queries were classified correctly."""
+        """Return the loss of the episodes of a step, and how many queries were classified correctly."""
         import torch
         from torch.nn.functional import cross_entropy, dropout, normalize
 
-        ways, shots = self._episode.ways, self._episode.shots
-        h = self._encoder(self._prepared, rows.reshape(-1))  # (N (K + Q), D)
-        if self._settings.inverses and bool(torch.rand(()) < 0.5):
+        ways, shots, compared = self._episode.ways, self._episode.shots, self._settings.of_comparison
+        h = self._encoder(self._prepared, rows.reshape(-1))  # (E N (K + Q), D)
+        if (
+            self._settings.inverses
+            and bool(torch.rand(()) < 0.5)
+            and isinstance(self._encoder, TunableEncoder)
+        ):
             h = turned_by(self._encoder.base, h)
-        h = dropout(normalize(h, dim=1), self._settings.dropout).view(ways, -1, h.shape[1])  # (N, K + Q, D)
-        queries = h[:, shots:].reshape(-1, h.shape[2])  # (N Q, D)
-        scores = similarities(queries, h[:, :shots].mean(dim=1), self._settings.similarity)  # (N Q, N)
-        truth = torch.arange(ways, device=h.device).repeat_interleave(self._episode.queries)
-        right = int((scores.detach().argmax(dim=1) == truth).sum())
-        return cross_entropy(self._settings.sharpness * scores, truth), right
+        if self._settings.unit_length:
+            h = normalize(h, dim=1)
+        h = dropout(h, self._settings.dropout).view(*rows.shape, -1)  # (E, N, K + Q, D)
+        queries = h[:, :, shots:].flatten(1, 2)  # (E, N Q, D)
+        prototypes = h[:, :, :shots].mean(dim=2)  # (E, N, D)
+        scores = compared.sharpness * similarities(queries, prototypes, compared.similarity)  # (E, N Q, N)
+        truth = torch.arange(ways, device=h.device).repeat_interleave(self._episode.queries)  # (N Q,)
+        right = int((scores.detach().argmax(dim=2) == truth).sum())
+        return cross_entropy(scores.flatten(0, 1), truth.repeat(len(rows))), right
 
 
 @dataclass(frozen=True)
@@ -338,20 +356,22 @@ class DevEpisodes:
         prepared: The held-out instances.
         episodes: Rows of these (E, N, K + 1).
         shots: K.
-        similarity: Similarity of a query and a prototype.
+        compared: How queries are compared with prototypes.
+        unit_length: Whether vectors have length 1.
     """
 
     encoder: TunableEncoder
     prepared: Prepared
     episodes: NDArray[np.int64]
     shots: int
-    similarity: str
+    compared: Comparison
+    unit_length: bool
 
     def accuracy(self, progress: Progress) -> float:
         """Return the share of the queries that the encoder classifies correctly in its current state."""
-        vectors = placed(self.encoder.encode(self.prepared, progress=progress), None)
-        compared = Comparison(self.similarity)
-        shares = accuracies(vectors, self.episodes, shots=self.shots, compared=compared)
+        encoded = self.encoder.encode(self.prepared, progress=progress)
+        vectors = placed(encoded, None, unit_length=self.unit_length)
+        shares = accuracies(vectors, self.episodes, shots=self.shots, compared=self.compared)
         return float(shares.mean())
 
 
@@ -416,7 +436,8 @@ def tune(
             encoder.prepare(held, progress=progress),
             episodes,
             settings.dev_shots,
-            settings.similarity,
+            replace(settings.of_comparison, refinements=0),
+            settings.unit_length,
         )
     work = Checkpoints.of(
         checkpoints,
@@ -475,7 +496,7 @@ def learn(
     """Fit on labelled instances; return the fit, and its checkpoint, which must be cleared when the fit is saved.
 
     Args:
-        encoder: The encoder to start from.
+        encoder: The encoder to start from; without ``unit_length``, one :meth:`~TransformerEncoder.as_states`.
         labeled: Instances with gold relations. Repetitions count once, instances with contradictory labels not at all.
         dev: Instances with other gold relations, on which the best weights are selected; or ``None``.
         settings: See :class:`FewShotSettings`.
@@ -520,7 +541,8 @@ def learn(
         warnings += report.pop("warnings")
     else:
         vectors = encoder.encode(known, progress=progress, on_loss=on_loss)
-    mean = placed(vectors, None).mean(axis=0, dtype=np.float64).astype(np.float32)
+    given = placed(vectors, None, unit_length=settings.unit_length)
+    mean = given.mean(axis=0, dtype=np.float64).astype(np.float32)
     relations = tuple(sorted(seen.relations))
     counts = {"labelled": len(known), "predefined": len(relations)}
     learnt = FewShotFit(

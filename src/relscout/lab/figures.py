@@ -1,10 +1,10 @@
-"""Figures of an experiment: losses, sweeps, and t-SNE projections of representations."""
+"""Figures of an experiment: losses, sweeps, t-SNE projections, and what was probed of representations and clusters."""
 
 from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.core.errors import InputError, OutputError, UnknownNameError
+from relscout.lab.records import Record
 from relscout.lab.schema import SCORINGS, Published
 from relscout.lab.schema import Figure as FigureSpec
 from relscout.lab.summaries import Measured, Summary
 from relscout.lab.table_formats import as_printed
 from relscout.lab.tables import TITLES
+from relscout.metrics import mean_std
 from relscout.report.content import COLOURS
 from relscout.report.figures import (
     INK,
@@ -200,7 +202,11 @@ def _line(
 
 def _spelled(setting: str) -> str:
     if setting.startswith("labeled."):
-        return {"relations": "labelled relations", "share": "share of the labelled instances"}[setting[8:]]
+        return {
+            "relations": "labelled relations",
+            "share": "share of the labelled instances",
+            "instances": "labelled instances",
+        }[setting[8:]]
     counted = setting.removeprefix("n_")
     if counted == setting:
         return setting.replace("_", " ")
@@ -426,6 +432,134 @@ def _losses(
         missing.append("no report holds curves")
 
 
+_PURITY_WIDTH, _PURITY_HEIGHT = 4.2, 3.0
+
+
+def draw_purity(summaries: Sequence[Summary]) -> Figure:
+    """Draw the share of nearest neighbours with the same gold relation over the number of neighbours.
+
+    The mean over the seeds of each row, with the standard deviation as a band.
+
+    Args:
+        summaries: Rows whose records have this probe.
+    """
+    figure = new_figure(_PURITY_WIDTH, _PURITY_HEIGHT)
+    axes = figure.add_subplot()
+    handles: dict[str, Any] = {}
+    for number, summary in enumerate(summaries):
+        curves = [_probed(record, "neighbours") for record in summary.records]
+        at = sorted({int(count) for curve in curves for count in curve})
+        shares = [mean_std([curve[str(count)] for curve in curves if str(count) in curve]) for count in at]
+        mean = [100 * share.mean for share in shares]
+        spread = [nan if share.std is None else 100 * share.std for share in shares]
+        colour = COLOURS[number % len(COLOURS)]
+        low, high = ([m + sign * s for m, s in zip(mean, spread, strict=True)] for sign in (-1, 1))
+        axes.fill_between(at, low, high, color=colour, alpha=0.18, linewidth=0)
+        marker = MARKERS[number % len(MARKERS)]
+        (handles[summary.row],) = axes.plot(at, mean, color=colour, marker=marker, markersize=4)
+    axes.set_xlabel("number of nearest neighbours")
+    axes.set_ylabel("with the same gold relation (%)")
+    _leave_room(axes)
+    only_horizontal_grid(axes)
+    legend_below(figure, handles)
+    return figure
+
+
+_BAR = 0.38
+
+
+def draw_clusters(record: Record) -> Figure:
+    """Draw the gold relations in the largest and the smallest cluster of a run, and their instances in all.
+
+    Args:
+        record: A record with this probe.
+    """
+    clusters = _probed(record, "clusters")
+    panels = [(f"{which} cluster", clusters[which]) for which in ("largest", "smallest")]
+    figure = new_figure(2 * _SIDE + 1.2, 2.6)
+    handles: dict[str, Any] = {}
+    for place, (title, relations) in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), place)
+        axes.set_title(title)
+        at = range(len(relations))
+        for key, label, shift, colour in (
+            ("in_cluster", "in the cluster", -_BAR / 2, COLOURS[0]),
+            ("in_all", "in all", _BAR / 2, COLOURS[1]),
+        ):
+            counts = [relation[key] for relation in relations]
+            handles[label] = axes.bar([x + shift for x in at], counts, width=_BAR, color=colour)
+        names = [wrapped(str(relation["relation"]), 18) for relation in relations]
+        axes.set_xticks(list(at), names, rotation=30, ha="right")
+        only_horizontal_grid(axes)
+    legend_below(figure, handles)
+    return figure
+
+
+def draw_sizes(record: Record) -> Figure:
+    """Draw the number of scored instances of each gold relation, the most frequent first, on a logarithmic scale.
+
+    Args:
+        record: A record with this probe.
+    """
+    sizes = _probed(record, "sizes")
+    figure = new_figure(_SWEEP_WIDTH, _PURITY_HEIGHT)
+    axes = figure.add_subplot()
+    axes.bar(range(1, len(sizes) + 1), sizes, width=1.0, color=COLOURS[0])
+    axes.set_yscale("log")
+    axes.set_xlabel("gold relation, by frequency")
+    axes.set_ylabel("instances")
+    axes.set_xlim(0, len(sizes) + 1)
+    only_horizontal_grid(axes)
+    return figure
+
+
+def _probed(record: Record, name: str) -> Any:
+    """Return what a record holds of a probe; an empty value if nothing."""
+    return record.get("probes", {}).get(name) or {}
+
+
+def _with_probe(measured: Measured, spec: FigureSpec, name: str, missing: list[str]) -> list[Summary]:
+    """Return the rows with records that hold a probe, without their other records."""
+    rows = [measured.preset.row(row) for row in spec.rows] or list(measured.preset.rows)
+    summaries = []
+    for summary in map(measured.row, rows):
+        if records := [record for record in summary.records if _probed(record, name)]:
+            summaries.append(replace(summary, records=records))
+        else:
+            missing.append(f"no record of {summary.row!r} with {name}")
+    return summaries
+
+
+def _purity(
+    measured: Measured, spec: FigureSpec, _: Path, missing: list[str]
+) -> Iterator[tuple[str, Figure]]:
+    if summaries := _with_probe(measured, spec, "neighbours", missing):
+        yield "purity", draw_purity(summaries)
+
+
+def _clusters(
+    measured: Measured, spec: FigureSpec, _: Path, missing: list[str]
+) -> Iterator[tuple[str, Figure]]:
+    for number, summary in enumerate(_with_probe(measured, spec, "clusters", missing), 1):
+        yield f"clusters-{number}", draw_clusters(summary.records[0])
+
+
+def _sizes(measured: Measured, spec: FigureSpec, _: Path, missing: list[str]) -> Iterator[tuple[str, Figure]]:
+    # the same for every row, so that one record is enough
+    absent: list[str] = []
+    if summaries := _with_probe(measured, spec, "sizes", absent):
+        yield "sizes", draw_sizes(summaries[0].records[0])
+    else:
+        missing += absent
+
+
 _Drawing = Callable[[Measured, FigureSpec, Path, list[str]], Iterator[tuple[str, "Figure"]]]
 #: Kind of figure → its drawing function.
-KINDS: dict[str, _Drawing] = {"tsne": _tsne, "sweep": _sweep, "losses": _losses}
+KINDS: dict[str, _Drawing] = {
+    "tsne": _tsne,
+    "sweep": _sweep,
+    "losses": _losses,
+    "purity": _purity,
+    "clusters": _clusters,
+    "sizes": _sizes,
+}

@@ -119,6 +119,12 @@ LEARNERS: dict[str, Learner] = {
     "cnn": Learner(
         "supervised", f"{_FINETUNING}.cnn:CNNClassifier", f"{_FINETUNING}.cnn:CNNSettings", reads="words"
     ),
+    "fewshot-cnn": Learner(
+        "few-shot",
+        f"{_FINETUNING}.cnn_fewshot:CNNFewShot",
+        f"{_FINETUNING}.cnn_fewshot:CNNFewShotSettings",
+        reads="words",
+    ),
     "fewshot": Learner(
         "few-shot", f"{_FINETUNING}.fewshot:FewShot", f"{_FINETUNING}.fewshot_training:FewShotSettings"
     ),

@@ -35,12 +35,14 @@ from relscout.lab.learners import (
     Learner,
     scores_of,
 )
+from relscout.lab.probes import probe
 from relscout.lab.protocols import SupervisedTask, Task
 from relscout.lab.records import RelationRow, measured
-from relscout.lab.schema import Figure, Preset, Row
+from relscout.lab.schema import Figure, Preset, Probes, Row
 from relscout.methods import method
 from relscout.methods.estimator import Estimator, NRelations
 from relscout.metrics import majority_mapped, open_world_scores, score
+from relscout.naming.frequent import most_frequent_ngrams
 
 #: Increased whenever a code change alters results, so that older results are not reused.
 _SCHEME = 1
@@ -119,7 +121,10 @@ def setup_of(run: Run, protocol: str, keys: Keys, *, labeled: bool) -> str:
 
 def encoder_in_keys(settings: EncoderSettings) -> dict[str, Any]:
     """Return the encoder settings that are part of a setup."""
-    return {key: value for key, value in to_mapping(settings).items() if key not in _NOT_IN_KEYS}
+    values = {key: value for key, value in to_mapping(settings).items() if key not in _NOT_IN_KEYS}
+    # without types, the setup is that of records from before there were any
+    types = sorted(values.pop("types"))
+    return values | ({"types": types} if types else {})
 
 
 def trivial_key(row: str, protocol: str, keys: Keys) -> str:
@@ -245,6 +250,7 @@ def measure(
     *,
     labeled: Sequence[RelationInstance] | None,
     points_file: Path | None,
+    probes: Probes | None = None,
     checkpoints: Path,
     progress: Progress,
 ) -> dict[str, Any]:
@@ -256,6 +262,7 @@ def measure(
         encoder: Its encoder.
         labeled: Labelled instances, if the row uses them.
         points_file: File for the points of a figure, if any.
+        probes: What else to measure, if anything.
         checkpoints: Folder for checkpoints; an interrupted run resumes from it.
         progress: Progress callback.
     """
@@ -263,17 +270,19 @@ def measure(
     with measured() as cost:
         discovery = discover(
             task.fitted,
-            method=run.row.method,
+            method=_watching(run.row.method, task),
             n_relations=cast(NRelations, run.n_relations),
             encoder=encoder,
             seed=run.seed,
             labeled=labeled,
             known="keep" if task.mixed and labeled is not None else "raise",
             settings=run.settings,
+            # a row shows its own method, even where k-means would be kept
+            check_training=False,
             progress=progress,
             checkpoints=checkpoints,
         )
-        assigned = _assigned(discovery, task.scored, progress)
+        assigned = _assigned(discovery, task, progress)
     gold = [str(instance.relation) for instance in task.scored]
     if points_file is not None and run.figure is not None:
         _keep_points(points_file, run.figure, task, discovery, assigned)
@@ -284,7 +293,7 @@ def measure(
         "scores": {
             "raw": score(assigned, gold).as_dict(),
             "majority_mapped": majority_mapped(assigned, gold).as_dict(),
-            **gold_selected(discovery.model, task),
+            **epoch_scores(discovery.model, task),
             **open_world(discovery, task, assigned, labeled),
         },
         "n_relations": discovery.model.n_relations_,
@@ -303,46 +312,76 @@ def measure(
         "seconds": {"total": round(cost.seconds, 3), **discovery.run["seconds"]},
         "peak_mib": None if cost.peak_mib is None else round(cost.peak_mib, 1),
         "points": None if points_file is None else points_file.name,
+        **({} if probes is None else {"probes": _probed(probes, task, discovery, assigned)}),
         "versions": discovery.run["versions"],
     }
 
 
-def _assigned(
-    discovery: Discovery, scored: Sequence[RelationInstance], progress: Progress
-) -> NDArray[np.int64]:
+def _probed(probes: Probes, task: Task, discovery: Discovery, assigned: NDArray[np.int64]) -> dict[str, Any]:
+    """Return what is measured of the representations of the scored instances, which are computed if not fitted."""
+    places = canonical_order(task.scored)
+    ordered = [task.scored[place].without_relation() for place in places]
+    # ``discover`` passes instances to a method in canonical order
+    rows = {_content(task.fitted[place]): row for row, place in enumerate(canonical_order(task.fitted))}
+    if all(_content(instance) in rows for instance in ordered):
+        vectors = discovery.model.vectors_[[rows[_content(instance)] for instance in ordered]]
+    else:
+        vectors = discovery.model.transform(ordered)
+    return probe(probes, vectors, assigned[places], [str(task.scored[place].relation) for place in places])
+
+
+def _assigned(discovery: Discovery, task: Task, progress: Progress) -> NDArray[np.int64]:
     """Return the relation of each scored instance (N,), predicted if it was not fitted."""
     assignments = discovery.assignments
     assigned = dict(zip(map(_content, assignments.instances), assignments.relation_ids.tolist(), strict=True))
-    unseen = list(
-        {_content(instance): instance for instance in scored if _content(instance) not in assigned}.values()
-    )
-    if unseen:
+    if unseen := _unseen(task):
         predicted = discovery.predict(unseen, progress=progress).relation_ids.tolist()
         assigned.update(zip(map(_content, unseen), predicted, strict=True))
-    return np.array([assigned[_content(instance)] for instance in scored], dtype=np.int64)
+    return np.array([assigned[_content(instance)] for instance in task.scored], dtype=np.int64)
 
 
-def gold_selected(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
-    """Return the scores of the epoch with the best gold B³, if the method reports the labels of each epoch.
+def _unseen(task: Task) -> list[RelationInstance]:
+    """Return the scored instances that are not fitted, each content once."""
+    fitted = {_content(instance) for instance in task.fitted}
+    by_content = {_content(instance): instance for instance in task.scored}
+    return [instance for content, instance in by_content.items() if content not in fitted]
 
-    They have a table of their own (see :data:`relscout.lab.tables.MEANINGS`) and select nothing.
+
+def _watching(name: str, task: Task) -> str | type[Estimator]:
+    """Return a method that predicts the unseen scored instances after every epoch; its name if it has no epochs."""
+    kind = method(name)
+    watching: Callable[[Sequence[RelationInstance]], type[Estimator]] | None
+    watching = getattr(kind, "watching", None)
+    unseen = _unseen(task)
+    return name if watching is None or not unseen else watching(unseen)
+
+
+def epoch_scores(model: Estimator, task: Task) -> dict[str, dict[str, Any]]:
+    """Return the scores of other choices of the epoch, if the method reports the labels of each epoch.
+
+    ``last_epoch`` are those of the last epoch. ``gold_selected`` are those of the epoch with the best gold B³ F1, with
+    its number ``epoch``, from 1, and the B³ F1 of all epochs (``epochs_b3_f1``). They are computed once the fit has
+    ended, and select nothing.
     """
     epochs: NDArray[np.signedinteger[Any]] | None = getattr(model, "epochs_labels_", None)
-    # ``discover`` passes instances to a method in canonical order
-    ordered = [task.fitted[place] for place in canonical_order(task.fitted)]
-    column = {_content(instance): place for place, instance in enumerate(ordered)}
+    watched: NDArray[np.int64] | None = getattr(model, "watched_labels_", None)
+    unseen = _unseen(task)
     # with more outputs than relations, or one classifier for all, the outputs of an epoch are no predictions
-    if (
-        epochs is None
-        or model.names_
-        or epochs.max() >= model.n_relations_
-        or any(_content(instance) not in column for instance in task.scored)
-    ):
+    merged = getattr(model, "n_clusters", 0) not in (0, model.n_relations)
+    if epochs is None or model.names_ or merged or (unseen and watched is None):
         return {}
-    columns = [column[_content(instance)] for instance in task.scored]
+    # ``discover`` passes instances to a method in canonical order
+    columns = [task.fitted[place] for place in canonical_order(task.fitted)]
+    if watched is not None and unseen:
+        columns += unseen
+        epochs = np.hstack([epochs, watched])
+    column = {_content(instance): place for place, instance in enumerate(columns)}
+    scored = [column[_content(instance)] for instance in task.scored]
     gold = [str(instance.relation) for instance in task.scored]
-    scores = [score(labels[columns].astype(np.int64), gold) for labels in epochs]
-    return {"gold_selected": max(scores, key=lambda epoch: epoch.b3_f1).as_dict()}
+    scores = [score(labels[scored].astype(np.int64), gold) for labels in epochs]
+    best = max(range(len(scores)), key=lambda epoch: scores[epoch].b3_f1)
+    of_epochs = {"epoch": best + 1, "epochs_b3_f1": [round(epoch.b3_f1, 6) for epoch in scores]}
+    return {"last_epoch": scores[-1].as_dict(), "gold_selected": {**scores[best].as_dict(), **of_epochs}}
 
 
 def open_world(
@@ -388,18 +427,33 @@ def _content(instance: RelationInstance) -> tuple[object, ...]:
 
 
 def _names(discovery: Discovery, assigned: NDArray[np.int64], gold: Sequence[str]) -> list[RelationRow]:
-    """Return the relations with their majority gold relation; ties go to the larger relation, then by name."""
+    """Return the relations with their names by both rules and their majority gold relation.
+
+    Ties go to the larger gold relation, then by name.
+    """
     sizes = Counter(gold)
     of_relation: dict[int, Counter[str]] = {}
     for label, name in zip(assigned.tolist(), gold, strict=True):
         of_relation.setdefault(label, Counter())[name] += 1
+    members: dict[int, list[RelationInstance]] = {}
+    for instance, id in zip(
+        discovery.assignments.instances, discovery.assignments.relation_ids.tolist(), strict=True
+    ):
+        members.setdefault(id, []).append(instance)
     rows: list[RelationRow] = []
     for relation in discovery.relations:
+        ngrams = most_frequent_ngrams(members.get(relation.id, []), most=1)
         counts = of_relation.get(relation.id, Counter())
         majority = min(counts, key=lambda name: (-counts[name], -sizes[name], name), default=None)
         share = 0.0 if majority is None else counts[majority] / counts.total()
         rows.append(
-            {"name": relation.name, "size": relation.size, "gold": majority, "share": round(share, 4)}
+            {
+                "name": relation.name,
+                "size": relation.size,
+                "gold": majority,
+                "share": round(share, 4),
+                "ngram": ngrams[0].name if ngrams else None,
+            }
         )
     return rows
 

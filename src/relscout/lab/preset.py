@@ -17,7 +17,16 @@ from relscout.encoders import EncoderSettings
 from relscout.lab import learners
 from relscout.lab.learners import EPISODES, learner
 from relscout.lab.protocols import PROTOCOLS, VARIED, Kind, check_varied, protocol
-from relscout.lab.schema import OPEN_WORLD_SCORES, SCORES, SCORINGS, Preset, Published, Row
+from relscout.lab.schema import (
+    OPEN_WORLD_SCORES,
+    SCORES,
+    SCORINGS,
+    Figure,
+    Preset,
+    Probes,
+    Published,
+    Row,
+)
 from relscout.methods import method
 from relscout.metrics.clustering import ENTITY_TYPE_PAIR, ONE_CLUSTER, SINGLETONS
 
@@ -98,6 +107,8 @@ def _check_kind_of_task(preset: Preset, kind: Kind, path: Path) -> None:
             return
         if preset.figures:
             raise SettingError(f"a preset that is {kind} has no figures; leave the key out")
+        if preset.probes is not None:
+            raise SettingError(f"a preset that is {kind} has no probes; leave the key out")
     for place, row in enumerate(preset.rows):
         with located(path, "rows", place, place=f"rows[{place}] ({row.name})"):
             if preset.n_relations_of(row) is not None:
@@ -128,17 +139,23 @@ def _check_names(preset: Preset, kind: Kind, path: Path) -> None:
     if preset.sweep is not None:
         with located(path, "sweep", "rows", place="sweep, rows"):
             _check_known(preset.sweep.rows, names)
+    with located(path, "names", place="names"):
+        _check_known(preset.names, names)
+        if preset.names and kind != "discovery":
+            raise SettingError(f"a preset that is {kind} discovers no relations; leave the key out")
     shown: set[str] = set()
     for place, figure in enumerate(preset.figures):
         with located(path, "figures", place, place=f"figures[{place}]"):
             _check_known(figure.rows, names)
             if figure.kind == "tsne" and not figure.rows:
                 raise SettingError("a figure 'tsne' needs the key 'rows'")
-            if again := sorted(shown & set(figure.rows)):
+            if figure.kind == "tsne" and (again := sorted(shown & set(figure.rows))):
                 raise SettingError(f"row {again[0]!r} is in another figure 'tsne'; points are drawn once")
             shown |= set(figure.rows if figure.kind == "tsne" else ())
             if figure.kind == "sweep" and preset.sweep is None:
                 raise SettingError("a figure 'sweep' needs the key 'sweep' of the preset")
+            if key := _lacking(figure, preset.probes):
+                raise SettingError(f"a figure {figure.kind!r} needs the key {key!r} of the preset's probes")
     for place, published in enumerate(preset.published):
         with located(path, "published", place, place=f"published[{place}]"):
             _check_scores(published, kind)
@@ -148,6 +165,12 @@ def _check_names(preset: Preset, kind: Kind, path: Path) -> None:
                 raise SettingError(
                     f"row {published.row!r} is run here, so its published figures are no reference"
                 )
+
+
+def _lacking(figure: Figure, probes: Probes | None) -> str:
+    """Return the key of the probes that a figure is drawn from and that is missing; empty if none is."""
+    key = {"purity": "neighbours", "clusters": "relations", "sizes": "relations"}.get(figure.kind, "")
+    return "" if key and probes is not None and getattr(probes, key) else key
 
 
 def _check_scores(published: Published, kind: Kind) -> None:

@@ -1,7 +1,7 @@
 """Protocols: the clustered, scored and labelled instances of an experiment, from files of public data.
 
 Cross-domain (RoCORE, tables 4 and 6): the paper transfers from FewRel to TACRED and back. TACRED is licensed, so
-newspaper text and SemEval's web text replace it.
+newspaper text and SemEval's web text replace it, for those who do not have it.
 
 Open world: half of the instances of known relations are labelled, and the others are mixed, without labels, with
 instances of novel relations, as in KNoRD (Hogan, Li, Shang, EMNLP 2023) and MixORE (Wang et al., ACL 2025). The papers
@@ -17,8 +17,9 @@ removed before any method sees the instances.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ import numpy as np
 from relscout.core.errors import InputError, RecordError, SettingError, UnknownNameError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.seeding import generator
+from relscout.encoders.cache import instance_key
 from relscout.io.readers import read
 from relscout.text.corpus import bundled_corpus
 from relscout.training.labels import drawn_share
@@ -162,15 +164,89 @@ def nyt_unsupervised(data: Path) -> Task:
 
 def transfer(data: Path) -> Task:
     """Return RoCORE's setting: pre-defined relations labelled, novel ones clustered, unseen instances scored."""
+    return _fewrel_scored(data, predefined(data))
+
+
+def _fewrel_scored(data: Path, labeled: Sequence[RelationInstance]) -> Task:
     clustered = novel(data)
     if len(clustered) <= _TEST_SIZE:
         raise InputError(
             f"{data / 'fewrel' / 'val_wiki.json'} holds {len(clustered)} instances; {_TEST_SIZE} of them are "
             "scored unseen; expected 11,200"
         )
-    ordered = [clustered[place] for place in canonical_order(clustered)]
-    shuffled = [ordered[place] for place in generator(0, "fewrel-transfer split").permutation(len(ordered))]
-    return Task(shuffled[_TEST_SIZE:], shuffled[:_TEST_SIZE], predefined(data))
+    return _unseen_scored(clustered, _TEST_SIZE, labeled, "fewrel-transfer split")
+
+
+def _unseen_scored(
+    novel: Sequence[RelationInstance], n_scored: int, labeled: Sequence[RelationInstance], draw: str
+) -> Task:
+    """Return a task in which some of the novel instances, drawn at random, are scored, and the others clustered."""
+    ordered = [novel[place] for place in canonical_order(novel)]
+    shuffled = [ordered[place] for place in generator(0, draw).permutation(len(ordered))]
+    return Task(shuffled[n_scored:], shuffled[:n_scored], labeled)
+
+
+def full_transfer(data: Path) -> Task:
+    """Return the paper's whole setting on FewRel: as :func:`transfer`, with all 44,800 labelled instances."""
+    return _fewrel_scored(data, _fewrel_train(data))
+
+
+def _fewrel_train(data: Path) -> list[RelationInstance]:
+    return list(read(data / _FEWREL_TRAIN))
+
+
+#: Novel relations of TACRED, and the scored share of their instances (RoCORE, section 4.1).
+_TACRED_NOVEL, _TACRED_TEST = 10, 0.15
+#: TACRED's name for "no relation".
+_TACRED_NONE = "no_relation"
+
+
+def tacred_sides(data: Path) -> tuple[list[RelationInstance], list[RelationInstance]]:
+    """Return the related instances of all parts of TACRED: those of pre-defined relations, and of the novel ones.
+
+    The paper labels the relations 0 to 30 of 41 and does not say how they are numbered. Here the most frequent ones are
+    labelled: TACRED's own list of relations is roughly in that order, and 18 of the first 31 have the 12,000 instances
+    of figure 3.
+
+    Raises:
+        InputError: There are too few relations.
+    """
+    parts = [
+        instance for part in ("train", "dev", "test") for instance in read(data / "tacred" / f"{part}.json")
+    ]
+    related = [parts[place] for place in canonical_order(parts) if parts[place].relation != _TACRED_NONE]
+    counts = Counter(str(instance.relation) for instance in related)
+    if len(counts) < _TACRED_NOVEL + 2:
+        raise InputError(
+            f"{data / 'tacred'} holds {len(counts)} relations; {_TACRED_NOVEL} are novel and at least 2 labelled; "
+            "expected 41"
+        )
+    # ties stay in canonical order, so that the split does not depend on the names of the relations
+    novel = {name for name, _ in counts.most_common()[-_TACRED_NOVEL:]}
+    return (
+        [instance for instance in related if instance.relation not in novel],
+        [instance for instance in related if instance.relation in novel],
+    )
+
+
+def tacred_transfer(data: Path) -> Task:
+    """Return RoCORE's setting on TACRED: 31 relations labelled, 10 clustered, 15 % of their instances scored unseen."""
+    known, novel = tacred_sides(data)
+    return _tacred_scored(novel, known)
+
+
+def _tacred_scored(novel: Sequence[RelationInstance], labeled: Sequence[RelationInstance]) -> Task:
+    return _unseen_scored(novel, max(1, round(_TACRED_TEST * len(novel))), labeled, "tacred-transfer split")
+
+
+def fewrel_to_tacred(data: Path) -> Task:
+    """Return RoCORE's F → T: FewRel's 64 training relations labelled, TACRED's novel ones clustered and scored."""
+    return _tacred_scored(tacred_sides(data)[1], _fewrel_train(data))
+
+
+def tacred_to_fewrel(data: Path) -> Task:
+    """Return RoCORE's T → F: TACRED's 31 relations labelled, FewRel's novel ones clustered and scored."""
+    return _fewrel_scored(data, tacred_sides(data)[0])
 
 
 def development(draw: str) -> Callable[[Path], Task]:
@@ -263,35 +339,42 @@ def drawn(data: Path, draw: str) -> tuple[list[RelationInstance], list[RelationI
 
 
 #: Amounts of labelled data that a sweep may vary.
-RELATIONS, SHARE = "labeled.relations", "labeled.share"
-VARIED = (RELATIONS, SHARE)
+RELATIONS, SHARE, INSTANCES = "labeled.relations", "labeled.share", "labeled.instances"
+VARIED = (RELATIONS, SHARE, INSTANCES)
+#: Share of entity types that a sweep may replace by others.
+CORRUPTED = "types.corrupted"
 
 
 def check_varied(variation: Mapping[str, Any]) -> None:
-    """Check the values of a sweep over the labelled instances; other settings are ignored.
+    """Check the values of a sweep over the instances; other settings are ignored.
 
     Raises:
-        SettingError: A number of relations is not an integer from 2, or a share is not above 0 and at most 1.
+        SettingError: A number of relations or instances is not an integer from 2, or a share is not above 0 and at
+            most 1.
     """
     for name, value in variation.items():
         whole = isinstance(value, int) and not isinstance(value, bool)
-        if name == RELATIONS and not (whole and value >= 2):
-            raise SettingError(f"{RELATIONS} is {value!r}, expected a whole number from 2")
+        if name in (RELATIONS, INSTANCES) and not (whole and value >= 2):
+            raise SettingError(f"{name} is {value!r}, expected a whole number from 2")
         if name == SHARE and not (isinstance(value, int | float) and whole <= 1 and 0 < value <= 1):
             raise SettingError(f"{SHARE} is {value!r}, expected a share above 0, and at most 1")
+        if name == CORRUPTED and not (isinstance(value, int | float) and whole <= 1 and 0 <= value <= 1):
+            raise SettingError(f"{CORRUPTED} is {value!r}, expected a share from 0 to 1")
 
 
 def part_of(labeled: Sequence[RelationInstance], variation: Mapping[str, Any]) -> Sequence[RelationInstance]:
-    """Return the labelled instances of a variation: some of the relations, or a share of each.
+    """Return the labelled instances of a variation: some of the relations, a share of each, or a fixed number of all.
 
-    A smaller part is always contained in a larger one, so that a sweep compares amounts rather than draws.
+    A smaller part is always contained in a larger one, so that a sweep compares amounts rather than draws. A fixed
+    number of instances is divided among the relations as evenly as their sizes allow, so that with fewer relations each
+    has more (RoCORE, figure 3).
 
     Args:
         labeled: All labelled instances.
         variation: The settings that the sweep changes.
 
     Raises:
-        InputError: There are fewer labelled relations.
+        InputError: There are fewer labelled relations or instances.
     """
     if not set(variation) & set(VARIED):
         return labeled
@@ -305,7 +388,68 @@ def part_of(labeled: Sequence[RelationInstance], variation: Mapping[str, Any]) -
         order = generator(0, "labelled relations").permutation(len(names))
         chosen = {names[place] for place in order[:wanted]}
         part = [instance for instance in part if str(instance.relation) in chosen]
-    return drawn_share(part, variation.get(SHARE, 1), seed=0)
+    part = drawn_share(part, variation.get(SHARE, 1), seed=0)
+    return part if (number := variation.get(INSTANCES)) is None else _evenly(part, labeled, number)
+
+
+def _evenly(
+    part: Sequence[RelationInstance], labeled: Sequence[RelationInstance], number: int
+) -> list[RelationInstance]:
+    """Return a number of the instances of a part, as evenly over its relations as their sizes allow."""
+    if number > len(part):
+        raise InputError(
+            f"{INSTANCES} is {number}, but only {len(part)} instances are labelled; ask for fewer"
+        )
+    # relations are numbered by their first instance, so that the draw depends on neither their names nor the part
+    numbers: dict[str, int] = {}
+    for place in canonical_order(labeled):
+        numbers.setdefault(str(labeled[place].relation), len(numbers))
+    members: dict[int, list[int]] = {}
+    for place, instance in enumerate(part):
+        members.setdefault(numbers[str(instance.relation)], []).append(place)
+    ranked = []
+    for relation, places in members.items():
+        order = generator(0, f"labelled instances {relation}").permutation(len(places))
+        ranked += [(rank, relation, places[drawn]) for rank, drawn in enumerate(order.tolist())]
+    return [part[place] for place in sorted(place for _, _, place in sorted(ranked)[:number])]
+
+
+def with_types(task: Task, *, types: bool = True, corrupted: float = 0) -> Task:
+    """Return a task in which entity types are left out, or a share of them is wrong.
+
+    A wrong type is one of the other types in the data. Which types are wrong depends on each instance alone; those of
+    a smaller share are wrong with a larger share, too, in the same way.
+
+    Args:
+        task: The task; itself if nothing changes.
+        types: Whether instances have types.
+        corrupted: Share of the types that are wrong, in [0, 1].
+
+    Raises:
+        InputError: Types should be replaced, and the data have fewer than two.
+    """
+    if types and not corrupted:
+        return task
+    known = sorted({kind for instance in task.fitted for kind in instance.type_pair if kind is not None})
+    if types and len(known) < 2:
+        raise InputError(f"{CORRUPTED} needs at least two entity types, and the data have {len(known)}")
+
+    def changed(instance: RelationInstance) -> RelationInstance:
+        if not types:
+            mentions = [replace(mention, type=None) for mention in (instance.head, instance.tail)]
+            return replace(instance, head=mentions[0], tail=mentions[1])
+        random = generator(0, f"types of {instance_key(instance).hex()}")
+        mentions = []
+        for mention in (instance.head, instance.tail):
+            share, place = random.random(), int(random.integers(len(known) - 1))
+            if mention.type is not None and share < corrupted:
+                mention = replace(mention, type=[kind for kind in known if kind != mention.type][place])
+            mentions.append(mention)
+        return replace(instance, head=mentions[0], tail=mentions[1])
+
+    labeled = None if task.labeled is None else [changed(instance) for instance in task.labeled]
+    fitted, scored = ([changed(instance) for instance in part] for part in (task.fitted, task.scored))
+    return replace(task, fitted=fitted, scored=scored, labeled=labeled)
 
 
 #: Share of the labelled instances in percent → suffix of the published file.
@@ -362,14 +506,44 @@ def tacred(share: int) -> Callable[[Path], SupervisedTask]:
         train, dev, test = (list(read(data / "tacred" / f"{part}.json")) for part in ("train", "dev", "test"))
         drawn = part_of(train, {SHARE: share / 100})
         notes = () if share == 100 else (f"the {share} % are a draw of relscout's, of each relation",)
-        return SupervisedTask(drawn, test, dev, "no_relation", notes)
+        return SupervisedTask(drawn, test, dev, _TACRED_NONE, notes)
 
     return load
+
+
+def wiki80_full(data: Path) -> SupervisedTask:
+    """Return as many training instances of Wiki80 as the paper has, and its validation set as the scored ones.
+
+    OpenNRE publishes 50,400 training instances; the authors moved 11,200 of them to a test of their own, which is not
+    published. The same share of each relation is drawn here.
+    """
+    scored = list(read(data / _WIKI80_FULL[1]))
+    train = part_of(list(read(data / _WIKI80_FULL[0])), {SHARE: 7 / 9})
+    return SupervisedTask(
+        train,
+        scored,
+        notes=("scored on the validation set, so that the last epoch counts and not the best on it",),
+    )
 
 
 def few_shot(data: Path) -> SupervisedTask:
     """Return Wiki80's 64 pre-defined relations for training, and FewRel's 16 novel ones for the episodes."""
     return SupervisedTask(predefined(data), novel(data))
+
+
+def few_shot_full(data: Path) -> SupervisedTask:
+    """Return all of FewRel's training set, and its 16 validation relations for the episodes (Peng et al. 2020)."""
+    return SupervisedTask(list(read(data / _FEWREL_TRAIN)), novel(data))
+
+
+def few_shot_pubmed(data: Path) -> SupervisedTask:
+    """Return Wiki80's 64 pre-defined relations for training, and those of FewRel 2.0 on PubMed for the episodes."""
+    return SupervisedTask(predefined(data), list(read(data / _FEWREL_PUBMED)))
+
+
+def few_shot_pubmed_full(data: Path) -> SupervisedTask:
+    """Return all of FewRel's training set, and the relations of FewRel 2.0 on PubMed (Gao et al., EMNLP 2019)."""
+    return SupervisedTask(list(read(data / _FEWREL_TRAIN)), list(read(data / _FEWREL_PUBMED)))
 
 
 def few_shot_development(draw: str) -> Callable[[Path], SupervisedTask]:
@@ -413,8 +587,11 @@ class Protocol:
 #: Folder with a part of a data set → data set; other folders have the name of their data set.
 _PARTS = {"trex-spo": "trex", "trex-ds": "trex"}
 _FEWREL = "fewrel/val_wiki.json"
+_FEWREL_TRAIN, _FEWREL_PUBMED = "fewrel_train/train_wiki.json", "fewrel_pubmed/val_pubmed.json"
+_WIKI80_FULL = ("wiki80_full/wiki80_train.txt", "wiki80_full/wiki80_val.txt")
 _WIKI80 = tuple(f"wiki80/{part}.txt" for part in ("dev", "train_0.1", "train_0.1_untyped"))
 _PREDEFINED = (_FEWREL, "fewrel/pid2name.json", *_WIKI80)
+_TACRED = tuple(f"tacred/{part}.json" for part in ("train", "dev", "test"))
 _NYTFB = tuple(
     f"nyt_fb/{part}_{what}.json" for part in ("train", "validate") for what in ("sentence", "label_id")
 )
@@ -451,6 +628,26 @@ PROTOCOLS: dict[str, Protocol] = {
         "labelled: 64 relations of Wiki80; 9,600 instances of 16 others clustered, 1,600 unseen ones scored",
         transfer,
         _PREDEFINED,
+    ),
+    "fewrel-full-transfer": Protocol(
+        "labelled: all of FewRel's 64 training relations; clustered and scored as in fewrel-transfer",
+        full_transfer,
+        (_FEWREL_TRAIN, _FEWREL),
+    ),
+    "tacred-transfer": Protocol(
+        "labelled: TACRED's 31 most frequent relations; 10 others clustered, 15 % of their instances unseen and scored",
+        tacred_transfer,
+        _TACRED,
+    ),
+    "fewrel-to-tacred": Protocol(
+        "labelled: FewRel's 64 training relations; clustered and scored as in tacred-transfer",
+        fewrel_to_tacred,
+        (*_TACRED, _FEWREL_TRAIN),
+    ),
+    "tacred-to-fewrel": Protocol(
+        "labelled: TACRED's 31 most frequent relations; clustered and scored as in fewrel-transfer",
+        tacred_to_fewrel,
+        (*_TACRED, _FEWREL),
     ),
     "fewrel-open-world": Protocol(
         "labelled: half of 64 relations of Wiki80; the other half mixed with 16 novel relations, clustered and scored",
@@ -515,6 +712,12 @@ PROTOCOLS: dict[str, Protocol] = {
         )
         for share in (1, 10)
     },
+    "wiki80-100": Protocol(
+        "trained on 39,200 of Wiki80's instances that OpenNRE publishes, scored on its validation set: accuracy",
+        wiki80_full,
+        _WIKI80_FULL,
+        "supervised",
+    ),
     **{
         f"chemprot-{share}": Protocol(
             f"trained on {share} % of ChemProt's training instances, scored on its test: micro-F1",
@@ -529,7 +732,7 @@ PROTOCOLS: dict[str, Protocol] = {
         f"tacred-{share}": Protocol(
             f"trained on {share} % of TACRED's training instances, scored on its test: micro-F1 without 'no_relation'",
             tacred(share),
-            ("tacred/train.json", "tacred/dev.json", "tacred/test.json"),
+            _TACRED,
             "supervised",
             "micro_f1",
         )
@@ -539,6 +742,24 @@ PROTOCOLS: dict[str, Protocol] = {
         "trained on 64 relations of Wiki80; episodes over FewRel's 16 validation relations: accuracy",
         few_shot,
         _PREDEFINED,
+        "few-shot",
+    ),
+    "fewshot-full": Protocol(
+        "trained on all of FewRel's training set; episodes over its 16 validation relations: accuracy",
+        few_shot_full,
+        (_FEWREL_TRAIN, _FEWREL),
+        "few-shot",
+    ),
+    "fewshot-pubmed": Protocol(
+        "trained on 64 relations of Wiki80; episodes over FewRel 2.0's validation relations on PubMed: accuracy",
+        few_shot_pubmed,
+        (_FEWREL_PUBMED, *_PREDEFINED),
+        "few-shot",
+    ),
+    "fewshot-pubmed-full": Protocol(
+        "trained on all of FewRel's training set; episodes over FewRel 2.0's relations on PubMed: accuracy",
+        few_shot_pubmed_full,
+        (_FEWREL_PUBMED, _FEWREL_TRAIN),
         "few-shot",
     ),
     **{

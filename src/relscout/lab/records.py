@@ -30,6 +30,8 @@ class RelationRow(TypedDict):
     size: int
     gold: str | None
     share: float
+    ngram: NotRequired[str | None]
+    """Most frequent n-gram between the mentions, the name by SelfORE's rule; ``None`` if there are no words."""
 
 
 class Record(TypedDict):
@@ -53,7 +55,8 @@ class Record(TypedDict):
     """``None`` for trivial rows, which are deterministic."""
     protocol: str
     scores: dict[str, dict[str, Any]]
-    """Scoring → fields of ``ClusteringScores``; ``gold_selected`` needs the predictions of each epoch."""
+    """Scoring → fields of ``ClusteringScores``; ``last_epoch`` and ``gold_selected`` need those of
+    each epoch."""
     n_relations: int
     sizes: list[int]
     names: list[RelationRow]
@@ -68,6 +71,8 @@ class Record(TypedDict):
     peak_mib: float | None
     points: str | None
     """Name of the .npz file next to the results with the points of a figure."""
+    probes: NotRequired[dict[str, Any]]
+    """What else was measured, see :func:`relscout.lab.probes.probe`."""
     commit: str
     recorded_in: NotRequired[str]
     """Commit that added the record to the repository, if ``commit`` is ``unknown``."""
@@ -77,7 +82,7 @@ class Record(TypedDict):
 
 
 #: Optional entries of a record.
-_OPTIONAL = ("setup", "method", "settings", "recorded_in")
+_OPTIONAL = ("setup", "method", "settings", "probes", "recorded_in")
 
 
 def read_records(path: Path) -> list[Record]:
@@ -170,7 +175,7 @@ class ResultsFile:
         Raises:
             OutputError: The file cannot be written.
         """
-        record = _plain(values)
+        record = plain(values)
         line = json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
         with self._appending() as file:
             end = _end_of_lines(file)
@@ -209,14 +214,14 @@ def _record(line: bytes) -> Record:
     return values  # type: ignore[return-value]
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Convert to JSON values: NumPy to Python, NaN and infinity to ``None``."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
+        return plain(value.tolist())
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 

@@ -18,9 +18,18 @@ from relscout.lab import learners, measuring, records
 from relscout.lab.learners import learner
 from relscout.lab.measuring import measure, measure_supervised_task, points_file
 from relscout.lab.preset import TRIVIAL, check_rows
-from relscout.lab.protocols import SupervisedTask, Task, load, load_supervised_task, part_of, protocol
+from relscout.lab.protocols import (
+    CORRUPTED,
+    SupervisedTask,
+    Task,
+    load,
+    load_supervised_task,
+    part_of,
+    protocol,
+    with_types,
+)
 from relscout.lab.records import Record, ResultsFile
-from relscout.lab.schema import Preset
+from relscout.lab.schema import Preset, Probes
 from relscout.metrics import ClusteringScores, majority_mapped, trivial_baselines
 from relscout.metrics.clustering import ENTITY_TYPE_PAIR, ONE_CLUSTER, SINGLETONS, Labels
 
@@ -58,6 +67,8 @@ class Job:
     """File for the points of a figure, if any."""
     checkpoints: Path | None = None
     """Folder for checkpoints, removed once the record is written."""
+    probes: Probes | None = None
+    """What else the record holds, if anything."""
 
 
 class Jobs:
@@ -158,16 +169,19 @@ class DiscoveryJobs(Jobs):
             yield partial(self._of, run)
 
     def _of(self, run: measuring.Run) -> Job:
+        task = with_types(self._task, types=run.row.types, corrupted=float(run.variation.get(CORRUPTED, 0)))
+        keys = self._keys if task is self._task else measuring.Keys.of(task)
         labeled = None
-        if run.row.kind != "frozen" and self._task.labeled is not None:
-            labeled = part_of(self._task.labeled, run.variation)
+        if run.row.kind != "frozen" and task.labeled is not None:
+            labeled = part_of(task.labeled, run.variation)
         encoder = TransformerEncoder(run.encoder, cache=self._cache)
-        keys = self._keys if labeled is self._task.labeled else self._keys.with_labeled(labeled or ())
+        keys = keys if labeled is task.labeled else keys.with_labeled(labeled or ())
         setup = measuring.setup_of(run, self._preset.protocol, keys, labeled=labeled is not None)
         key = measuring.hash_of([setup, run.seed, self._fingerprint(run.encoder, encoder)])
         points = None if run.figure is None else points_file(self._results, key, run.figure)
-        work = partial(measure, run, self._task, encoder, labeled=labeled, points_file=points)
-        return self._job(run, key, setup, work, points)
+        probes = self._preset.probes
+        work = partial(measure, run, task, encoder, labeled=labeled, points_file=points, probes=probes)
+        return replace(self._job(run, key, setup, work, points), probes=probes)
 
     def _trivial(self, name: str, raw: ClusteringScores, mapped: ClusteringScores) -> Job:
         key = measuring.trivial_key(name, self._preset.protocol, self._keys)
@@ -230,7 +244,7 @@ def run_preset(
     results: Path,
     seeds: Sequence[int] | None = None,
     rows: Collection[str] | None = None,
-    encoder: str | None = None,
+    encoder: str | Mapping[str, str] | None = None,
     cache: VectorCache | None = None,
     progress: Progress = silent,
     on_skip: Callable[[Record], None] | None = None,
@@ -246,19 +260,20 @@ def run_preset(
         results: The results file, appended to. Points of figures are written next to it.
         seeds: Seeds in place of the preset's.
         rows: Names of the rows to run, trivial ones included; all by default.
-        encoder: Name or folder of the encoder for rows with ``model: given``; without it, these rows are left out.
+        encoder: Name or folder of the encoder for rows with ``model: given``. With a mapping, its keys are the names of
+            ``model: given:NAME``, or empty. Rows without their encoder are left out.
         cache: Cache of the encoder.
         progress: Called with the progress of each stage; the stage ``"runs"`` counts the runs.
         on_skip: Called with each record that was there already.
 
     Raises:
         InputError: The data is missing or wrong, or the results file is damaged.
-        UnknownNameError: The preset has no row of a name.
+        UnknownNameError: The preset has no row of a name, or no encoder of one.
         SettingError: A requested row needs an encoder, or no row uses the given one.
         OutputError: The results file cannot be written.
     """
     check_rows(preset, rows)
-    preset = _with_encoder(preset, encoder, rows)
+    preset = _with_encoders(preset, encoder, rows)
     options: dict[str, Any] = {"results": results, "cache": cache, "progress": progress}
     jobs = [
         DiscoveryJobs(variant, load(variant.protocol, data), **options)
@@ -283,10 +298,18 @@ def run_preset(
     progress("runs", len(planned), len(planned))
 
 
-def _with_encoder(preset: Preset, encoder: str | None, rows: Collection[str] | None) -> Preset:
-    if encoder is None and (missing := [row for row in preset.rows_without_encoder() if row in (rows or ())]):
-        raise SettingError(f"row {missing[0]!r} needs an encoder; give it (--encoder NAME|DIR)")
-    return preset.with_encoder(encoder)
+def _with_encoders(
+    preset: Preset, encoder: str | Mapping[str, str] | None, rows: Collection[str] | None
+) -> Preset:
+    given = {"": encoder} if isinstance(encoder, str) else dict(encoder or {})
+    chosen = preset.with_encoders(given)
+    there = {row.name for row in chosen.rows}
+    for row in preset.rows:
+        if row.name in (rows or ()) and row.name not in there:
+            name = str(preset.encoder_of(row)["model"]).partition(":")[2]
+            how = f"--encoder {name}=DIR" if name else "--encoder NAME|DIR"
+            raise SettingError(f"row {row.name!r} needs an encoder; give it ({how})")
+    return chosen
 
 
 def _known(job: Job, file: ResultsFile) -> Record | None:
@@ -301,5 +324,9 @@ def _known(job: Job, file: ResultsFile) -> Record | None:
 
 def _is_of(record: Record, job: Job) -> bool:
     if record["key"] != job.identity["key"]:
+        return False
+    if job.probes is not None and record.get("probes", {}).get("asked") != records.plain(
+        to_mapping(job.probes)
+    ):
         return False
     return job.points is None or (record["points"] == job.points.name and job.points.is_file())

@@ -22,7 +22,7 @@ from relscout.core.settings import (
 )
 from relscout.encoders import EncoderSettings
 from relscout.encoders.settings import is_of_hub
-from relscout.lab.protocols import VARIED
+from relscout.lab.protocols import CORRUPTED, VARIED
 from relscout.metrics import ClusteringScores, OpenWorldScores
 
 #: Names of the scores.
@@ -39,8 +39,13 @@ SCORINGS = {
     "open-world": "open_world",
 }
 
-#: Placeholder for the encoder of ``run --encoder``.
+#: Placeholder for the encoder of ``run --encoder DIR``; ``given:NAME`` is that of ``run --encoder NAME=DIR``.
 GIVEN = "given"
+
+
+def is_given(model: object) -> bool:
+    """Return whether the model of a row is a placeholder for an encoder of ``run --encoder``."""
+    return isinstance(model, str) and (model == GIVEN or model.startswith(f"{GIVEN}:"))
 
 
 def _checked_number(value: Any) -> Any:
@@ -68,9 +73,24 @@ class Row:
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method; they override those of the preset."""
     encoder: Mapping[str, Any] = field(default_factory=dict)
-    """Settings of the encoder; they override those of the preset. ``model: given`` is that of ``run --encoder``."""
+    """Settings of the encoder; they override those of the preset. ``model: given`` is that of ``run --encoder DIR``,
+    ``model: given:NAME`` that of ``run --encoder NAME=DIR``."""
     n_relations: NRelations | None = None
     """Number of relations, if different from the preset."""
+    types: bool = True
+    """Whether the instances have their entity types; without them, each is of no known type."""
+
+
+@settings_class
+class Probes:
+    """What else is measured of each run: its representations and clusters, by the gold relations."""
+
+    neighbours: Distinct[AtLeast1] = ()
+    """Numbers of nearest neighbours, for the share of them with the same gold relation."""
+    shots: Distinct[AtLeast1] = ()
+    """Numbers of support instances of a relation, in episodes of five relations on the representations."""
+    relations: AtLeast0 = 0
+    """Number of gold relations that are listed for the largest and the smallest cluster."""
 
 
 @settings_class
@@ -78,20 +98,29 @@ class Sweep:
     """A setting with several values: each is a variation of some rows."""
 
     setting: Text
-    """Name of the setting, or ``labeled.relations`` or ``labeled.share``: the amount of labelled data of a row."""
+    """Name of the setting, or ``labeled.relations``, ``labeled.share`` or ``labeled.instances``: the amount of labelled
+    data of a row; or ``types.corrupted``: the share of entity types that are replaced by others."""
     values: Annotated[Distinct[Any], Field(min_length=1)]
     rows: Annotated[Distinct[Text], Field(min_length=1)]
     """Names of the rows."""
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of all variations, such as ``labeled.instances: 6000``."""
+
+    def variation(self, value: Any) -> dict[str, Any]:
+        """Return the variation of a value."""
+        return {**self.fixed, self.setting: value}
 
 
 @settings_class
 class Figure:
     """A figure of the paper, drawn from the results."""
 
-    kind: Literal["tsne", "sweep", "losses"]
-    """``tsne`` (projected points), ``sweep`` (a score over its values) or ``losses`` (over the loops)."""
+    kind: Literal["tsne", "sweep", "losses", "purity", "clusters", "sizes"]
+    """``tsne`` (projected points), ``sweep`` (a score over its values), ``losses`` (over the loops), ``purity`` (of
+    nearest neighbours), ``clusters`` (gold relations in the largest and the smallest) or ``sizes`` (of the gold
+    relations)."""
     rows: Distinct[Text] = ()
-    """Names of the rows whose points are drawn."""
+    """Names of the rows that are drawn."""
     relations: AtLeast1 = 4
     """Number of gold relations among the points."""
     instances: AtLeast1 = 50
@@ -140,9 +169,14 @@ class Preset:
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Name of a method → settings of all its rows."""
     sweep: Nested[Sweep] | None = None
+    probes: Nested[Probes] | None = None
+    """What else is measured of each run; for discovery only."""
     seeds: Annotated[Distinct[AtLeast0], Field(min_length=1)] = (0, 1, 2)
     figures: Listed[Nested[Figure]] = ()
     """Figures for ``relscout lab reproduce figure``."""
+    names: Distinct[Text] = ()
+    """Names of the rows whose relations are listed next to gold ones by ``relscout lab reproduce table`` (SelfORE's
+    table 2); ``--names`` lists those of all."""
     published: Listed[Nested[Published]] = ()
     """Published scores to compare with."""
     notes: str = ""
@@ -160,7 +194,9 @@ class Preset:
 
     def settings_of(self, row: Row, variation: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Return the settings of a row's method: the preset's, overridden by the row's, then by the variation."""
-        varied = {name: value for name, value in (variation or {}).items() if name not in VARIED}
+        varied = {
+            name: value for name, value in (variation or {}).items() if name not in (*VARIED, CORRUPTED)
+        }
         return {**self.settings.get(row.method, {}), **row.settings, **varied}
 
     def encoder_of(self, row: Row) -> dict[str, Any]:
@@ -175,7 +211,7 @@ class Preset:
         """Return the variations of a row: none, then each value of the sweep if it includes the row."""
         if self.sweep is None or row.name not in self.sweep.rows:
             return [{}]
-        return [{}, *({self.sweep.setting: value} for value in self.sweep.values)]
+        return [{}, *map(self.sweep.variation, self.sweep.values)]
 
     def each(self) -> list[Preset]:
         """Return the preset under each of its protocols, one at a time."""
@@ -185,29 +221,58 @@ class Preset:
         return str(self.encoder_of(row).get("model", EncoderSettings.model))
 
     def rows_without_encoder(self) -> list[str]:
-        """Return the names of the rows that need the encoder of ``run --encoder``."""
-        return [row.name for row in self.rows if self.encoder_of(row).get("model") == GIVEN]
+        """Return the names of the rows that need an encoder of ``run --encoder``."""
+        return [row.name for row in self.rows if is_given(self.encoder_of(row).get("model"))]
 
-    def with_encoder(self, model: str | None) -> Preset:
-        """Return the preset with an encoder for the rows that need one; without the encoder, these rows are dropped.
+    @property
+    def given_names(self) -> tuple[str, ...]:
+        """Names of the encoders that rows take from ``run --encoder NAME=DIR``, in the order of the rows."""
+        models = (self._model_of(row) for row in self.rows)
+        return tuple(
+            dict.fromkeys(model.partition(":")[2] for model in models if is_given(model) and ":" in model)
+        )
 
-        If no row needs one, the encoder takes the place of models that are not bundled, such as a copy of a model of
-        the Hugging Face hub.
+    def with_encoders(self, given: Mapping[str, str]) -> Preset:
+        """Return the preset with encoders for the rows that need one; rows whose encoder is not given are dropped.
+
+        If no row has the model ``given``, an encoder without a name takes the place of models that are not bundled,
+        such as a copy of a model of the Hugging Face hub.
+
+        Args:
+            given: Name of an encoder, empty for the one without a name → name or folder of the model.
 
         Raises:
-            SettingError: All rows have bundled encoders.
+            UnknownNameError: No row takes an encoder of that name.
+            SettingError: There is an encoder without a name, and no row would use it.
         """
-        waiting = self.rows_without_encoder()
-        if model is None:
-            return replace(self, rows=tuple(row for row in self.rows if row.name not in waiting))
-        waiting = waiting or [row.name for row in self.rows if is_of_hub(self._model_of(row))]
-        if not waiting:
+        for name in given:
+            if name and name not in self.given_names:
+                raise UnknownNameError(f"encoder of preset {self.name!r}", name, self.given_names)
+        models = {f"{GIVEN}:{name}" if name else GIVEN: model for name, model in given.items()}
+        copies = "" in given and all(self._model_of(row) != GIVEN for row in self.rows)
+        if copies and not any(self._is_copied(row) for row in self.rows):
+            needed, instead = "an encoder", f"leave it out, or give a row the encoder {{model: {GIVEN}}}"
+            if self.given_names:
+                named = " or ".join(f"--encoder {name}=DIR" for name in self.given_names)
+                needed, instead = "an encoder without a name", f"give it as {named}"
             raise SettingError(
-                f"no row of preset {self.name!r} needs an encoder, so {model!r} would not be used; leave it out, or "
-                f"give a row the encoder {{model: {GIVEN}}}"
+                f"no row of preset {self.name!r} needs {needed}, so {given['']!r} would not be used; {instead}"
             )
-        rows = (
-            replace(row, encoder={**row.encoder, "model": model}) if row.name in waiting else row
-            for row in self.rows
-        )
+        rows = []
+        for row in self.rows:
+            model = self._model_of(row)
+            if copies and self._is_copied(row):
+                model = given[""]
+            elif is_given(model):
+                if model not in models:
+                    continue
+                model = models[model]
+            else:
+                rows.append(row)
+                continue
+            rows.append(replace(row, encoder={**row.encoder, "model": model}))
         return replace(self, rows=tuple(rows))
+
+    def _is_copied(self, row: Row) -> bool:
+        """Return whether the model of a row comes from the Hugging Face hub, so that a copy can replace it."""
+        return not is_given(model := self._model_of(row)) and is_of_hub(model)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from relscout.lab.records import Record, current_records
-from relscout.lab.schema import GIVEN, SCORINGS, Preset, Row
+from relscout.lab.schema import SCORINGS, Preset, Row, is_given
 from relscout.metrics import MeanStd, mean_std
 
 
@@ -39,9 +39,11 @@ class Summary:
 
         Args:
             name: A field of :class:`~relscout.metrics.ClusteringScores`, such as ``"b3_f1"``.
-            scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
+            scoring: ``"raw"``, ``"majority-mapped"``, ``"gold-selected"`` or ``"open-world"``, or a key of the scores
+                in records, such as ``"last_epoch"``.
         """
-        scored = [record["scores"].get(SCORINGS[scoring], {}).get(name) for record in self.records]
+        key = SCORINGS.get(scoring, scoring)
+        scored = [record["scores"].get(key, {}).get(name) for record in self.records]
         values = [value for value in scored if value is not None]
         return mean_std(values) if values else None
 
@@ -76,7 +78,7 @@ class Measured:
         varied = variation or {}
         records = self._of(row.name, varied)
         settings, encoder = self.preset.settings_of(row, varied), self.preset.encoder_of(row)
-        if encoder.get("model") == GIVEN:
+        if is_given(encoder.get("model")):
             del encoder["model"]
         outdated = {
             name
@@ -94,7 +96,7 @@ class Measured:
         if sweep is None:
             return []
         return [
-            self.row(self.preset.row(name), {sweep.setting: value})
+            self.row(self.preset.row(name), sweep.variation(value))
             for name in sweep.rows
             for value in sweep.values
         ]

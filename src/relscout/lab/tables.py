@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import median
@@ -211,6 +211,8 @@ def encoder_text(encoder: Mapping[str, object]) -> str:
     return f"{name} ({parameters(size)})" if isinstance(size, int) else name
 
 
+#: Columns before those of ``gold-selected``: other epochs of the same fit → their key in records.
+OTHER_EPOCHS = {"last epoch": "last_epoch", "label-free": "raw"}
 #: Scoring → its name in titles, and its explanation.
 MEANINGS = {
     "raw": ("raw clusters", "Clusters are scored as they are."),
@@ -222,8 +224,9 @@ MEANINGS = {
     ),
     "gold-selected": (
         "raw clusters of the epoch that gold relations chose",
-        "The epoch is the one with the best B³ F1 by the gold relations of what is clustered (RoCORE's released code). "
-        "Nobody without these relations can choose so: the figures are not comparable with those of raw clusters.",
+        "Of the last epoch, of the epoch that was selected without gold relations, and of the one with the best B³ F1 "
+        "by the gold relations of what is scored (RoCORE's released code). Nobody without these relations can select "
+        "so: gold-selected scores are not comparable with those of raw clusters.",
     ),
     "open-world": (
         "pre-defined and novel relations",
@@ -268,6 +271,7 @@ class _ScoresTable:
         self.published = [row for row in self.preset.published if row.scoring == scoring]
         self.paired = _paired(self.summaries, self.published, scores)
         self.best = best_of(self.summaries, scoring, scores)
+        self.before = OTHER_EPOCHS if scoring == "gold-selected" else {}
 
     def build(self) -> Table:
         what, meaning = MEANINGS[self.scoring]
@@ -295,7 +299,8 @@ class _ScoresTable:
     def _columns(self) -> list[Column]:
         columns = [Column("row", numeric=False)]
         for score in self.scores:
-            columns.append(Column(self.titles[score]))
+            columns += [Column(f"{self.titles[score]}, {epoch}") for epoch in self.before]
+            columns.append(Column(self.titles[score] + (", gold-selected" if self.before else "")))
             if score in self.paired:
                 columns.append(Column("published (Δ)"))
         return [*columns, *RUN_COLUMNS]
@@ -305,6 +310,8 @@ class _ScoresTable:
         published = [row.scores for row in self.published if row.row == summary.row]
         for score in self.scores:
             value = summary.score(score, self.scoring)
+            others = [summary.score(score, key) for key in self.before.values()]
+            cells += [Cell() if other is None else Cell(percent(other)) for other in others]
             cells.append(score_cell(summary, score, self.scoring, self.best))
             if score in self.paired:
                 printed = next((scores[score] for scores in published if score in scores), None)
@@ -315,6 +322,7 @@ class _ScoresTable:
         cells = [Cell(f"{published.row}, published", mark=self.footnotes.mark(published.source))]
         for score in self.scores:
             value = published.scores.get(score)
+            cells += [Cell("") for _ in self.before]
             cells.append(Cell(NOTHING if value is None else as_printed(value)))
             if score in self.paired:
                 cells.append(Cell(""))
@@ -372,16 +380,71 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
     )
 
 
-def names_tables(measured: Measured) -> list[Table]:
-    """Return a table of relation names for each row that has them (SelfORE's Table 2), with the lowest seed."""
+def probes_table(measured: Measured) -> Table | None:
+    """Return the purity of neighbours and the few-shot accuracy of each row; ``None`` if no record has them."""
+    probes = measured.preset.probes
+    summaries = [
+        summary for summary in measured.table() if any(record.get("probes") for record in summary.records)
+    ]
+    if probes is None or not summaries or not (probes.neighbours or probes.shots):
+        return None
+    footnotes = Footnotes([record for summary in summaries for record in summary.records])
+
+    def values(summary: Summary, kind: str, number: int) -> list[float]:
+        entries = [record.get("probes", {}).get(kind, {}).get(str(number)) for record in summary.records]
+        return [
+            entry["accuracy"] if isinstance(entry, dict) else entry
+            for entry in entries
+            if entry not in (None, {})
+        ]
+
+    asked = [("neighbours", number) for number in probes.neighbours]
+    asked += [("shots", number) for number in probes.shots]
+    rows = [
+        [
+            Cell(summary.row, mark=footnotes.of_row(summary)),
+            *(
+                Cell(percent(mean_std(shares)) if (shares := values(summary, *what)) else NOTHING)
+                for what in asked
+            ),
+            Cell(seeds_text(summary)),
+        ]
+        for summary in summaries
+    ]
+    titles = [f"{number} neighbours" if kind == "neighbours" else f"{number} shot" for kind, number in asked]
+    return Table(
+        name=f"{measured.preset.name}-probes",
+        title=f"{measured.preset.title}: representations",
+        caption=(
+            "Neighbours: share of the nearest neighbours with the same gold relation. Shot: accuracy in episodes of "
+            f"five relations, by the nearest mean of so many instances of each. {UNITS}"
+        ),
+        columns=[Column("row", numeric=False), *map(Column, titles), Column("seeds")],
+        blocks=[rows],
+        notes=footnotes.notes(),
+    )
+
+
+def names_tables(measured: Measured, rows: Collection[str] | None = None) -> list[Table]:
+    """Return a table of relation names for each row that has them (SelfORE's Table 2), with the lowest seed.
+
+    Args:
+        measured: The preset and its records.
+        rows: Names of the rows; all by default.
+    """
     tables: list[Table] = []
     for summary in measured.table():
+        if rows is not None and summary.row not in rows:
+            continue
         named = next((record for record in summary.records if record["names"]), None)
         if named is None:
             continue
-        rows = [
+        # records of earlier versions lack the n-grams
+        by_frequency = any("ngram" in relation for relation in named["names"])
+        lines = [
             [
                 Cell(relation["name"]),
+                *([Cell(relation.get("ngram") or NOTHING)] if by_frequency else []),
                 Cell(f"{relation['size']:,}"),
                 Cell(NOTHING if relation["gold"] is None else relation["gold"]),
                 Cell(NOTHING if relation["gold"] is None else f"{relation['share']:.0%}"),
@@ -389,13 +452,15 @@ def names_tables(measured: Measured) -> list[Table]:
             for relation in sorted(named["names"], key=lambda relation: -relation["size"])
         ]
         columns = ["extracted name", "size", "majority gold relation", "its share"]
+        if by_frequency:
+            columns.insert(1, "most frequent n-gram")
         tables.append(
             Table(
                 name=f"{measured.preset.name}-names-{len(tables) + 1}",
                 title=f"{measured.preset.title}: relations found by {summary.row}",
                 caption="Each with its most frequent gold relation and the share of it among the scored instances.",
                 columns=[Column(title, numeric=title in ("size", "its share")) for title in columns],
-                blocks=[rows],
+                blocks=[lines],
                 notes=[Note(f"Seed {named['seed']}, commit {named['commit']}.")],
             )
         )
@@ -483,7 +548,7 @@ class _SupervisedTable:
             if summary.kind != "trivial" and summary.records
         ]
         self.best = {
-            score: max((rounded(self._value(summary, score).mean) for summary in rivals), default=None)
+            score: max((rounded(self.value(summary, score).mean) for summary in rivals), default=None)
             for score in self.scores
         }
 
@@ -538,7 +603,7 @@ class _SupervisedTable:
         return [*cells, *run_cells(summary, self.footnotes)[1:]]
 
     def _score_cells(self, summary: Summary, score: _Score) -> list[Cell]:
-        ours = self._value(summary, score) if summary.records else None
+        ours = self.value(summary, score) if summary.records else None
         bold = ours is not None and summary.kind != "trivial" and rounded(ours.mean) == self.best[score]
         cells = [Cell(NOTHING if ours is None else percent(ours), bold=bold)]
         if self.supervised:
@@ -553,7 +618,7 @@ class _SupervisedTable:
             cells.append(Cell(_published_text(ours, printed)))
         return cells
 
-    def _value(self, summary: Summary, score: _Score) -> MeanStd:
+    def value(self, summary: Summary, score: _Score) -> MeanStd:
         """Return the median, or the accuracy with its standard error."""
         values = score.values(summary)
         if self.supervised:
@@ -570,3 +635,68 @@ class _SupervisedTable:
             cells += [Cell("")] if self.supervised else []
             cells += [Cell("")] if score.published in self.paired else []
         return [*cells, *(Cell("") for _ in self.more), *(Cell() for _ in RUN_COLUMNS[1:])]
+
+
+def protocols_table(measured: Sequence[Measured]) -> Table:
+    """Return one table of a supervised preset under several protocols, with a column for each (Peng et al., table 5).
+
+    Rows: the trivial one, frozen encoders, methods, then the published ones. Cells are medians over the seeds; the best
+    of each column is bold.
+
+    Args:
+        measured: The preset under each protocol, and its records; at least one.
+    """
+    tables = [_SupervisedTable(result, all_scores=False) for result in measured]
+    preset = tables[0].preset
+    summaries = [{summary.row: summary for summary in table.summaries} for table in tables]
+    kinds = {summary.row: summary.kind for table in tables for summary in table.summaries if summary.records}
+    footnotes = Footnotes([record for table in tables for row in table.summaries for record in row.records])
+
+    def measured_row(name: str) -> list[Cell]:
+        cells = []
+        for table, by_name in zip(tables, summaries, strict=True):
+            summary, (score,) = by_name.get(name), table.scores
+            if summary is None or not summary.records:
+                cells.append(Cell())
+                continue
+            ours = table.value(summary, score)
+            bold = summary.kind != "trivial" and rounded(ours.mean) == table.best[score]
+            cells.append(Cell(percent(ours), bold=bold))
+        records = [record for by_name in summaries if name in by_name for record in by_name[name].records]
+        seeds = {len(by_name[name].records) for by_name in summaries if name in by_name} - {0}
+        encoders = distinct(encoder_text(record["encoder"]) for record in records if record["encoder"])
+        n_seeds = NOTHING if kinds[name] == "trivial" else between(sorted(seeds))
+        return [Cell(name), *cells, Cell(n_seeds), Cell(", ".join(encoders) or NOTHING)]
+
+    def published_row(published: Published) -> list[Cell]:
+        values = [published.scores.get(table.preset.protocol) for table in tables]
+        cells = [Cell(NOTHING if value is None else as_printed(value)) for value in values]
+        return [
+            Cell(f"{published.row}, published", mark=footnotes.mark(published.source)),
+            *cells,
+            Cell(),
+            Cell(),
+        ]
+
+    # in the order of the preset, whatever protocol a row was run under first
+    order = {row.name: place for place, row in enumerate(preset.rows)}
+    names = sorted(kinds, key=lambda name: order.get(name, -1))
+    blocks = [
+        [measured_row(name) for name in names if kinds[name] == kind]
+        for kind in ("trivial", "frozen", "method")
+    ]
+    blocks.append([published_row(row) for row in preset.published])
+    scores = " and ".join(distinct(_TITLES[protocol(table.preset.protocol).score] for table in tables))
+    return Table(
+        name=f"{preset.name}-protocols",
+        title=f"{preset.title}: all protocols",
+        caption=f"In percent: the median of {scores} over the seeds. A dash was not run, or not published.",
+        columns=[
+            Column("row", numeric=False),
+            *(Column(table.preset.protocol) for table in tables),
+            Column("seeds"),
+            Column("encoder", numeric=False),
+        ],
+        blocks=[block for block in blocks if block],
+        notes=footnotes.notes(),
+    )

@@ -39,6 +39,7 @@ from relscout.clustering.adaptive import Mapping as VectorMapping
 from relscout.clustering.kmeans import (
     Clusters,
     Start,
+    kmeans,
     nearest,
     soft_assignment,
     spread,
@@ -85,8 +86,12 @@ class SelfORESettings(AdaptiveSettings, ClassificationSettings):
     """Classification layer of the next loop: ``aligned`` (kept, pseudo labels renumbered to agree) or ``fresh``."""
     n_clusters: AtLeast0 = 0
     """Number of pseudo labels K̂, not below the number of relations, which 0 takes (paper: 10 to 1250)."""
-    merge: bool = True
-    """Whether K̂ clusters are merged into the number of relations, by k-means on their means (paper: centroids)."""
+    frozen_loops: Literal["all", "first"] = "all"
+    """Loops whose first ``frozen_epochs`` train the classification layer alone: ``all``, or the ``first``; the paper
+    does not say."""
+    merge: Literal["means", "centroids", "none"] = "means"
+    """How K̂ clusters become relations: k-means on the ``means`` of their representations, weighted by size, or on their
+    ``centroids`` μ (paper); ``none`` makes each a relation."""
     restarts: AtLeast0 = 2
     """How often a clustering that collapsed or diverged is tried again, slower, before k-means stands in for it."""
     max_relations: AtLeast1 = 128
@@ -281,9 +286,8 @@ class SelfORETraining:
         head: Head | None,
     ) -> Classifier[Prepared]:
         seed = self._seed(f"classify {loop}")
-        return Classifier(
-            encoder, prepared, labels, self.n_clusters, settings=self.settings, seed=seed, head=head
-        )
+        settings = replace(self.settings, frozen_epochs=frozen_epochs(self.settings, loop))
+        return Classifier(encoder, prepared, labels, self.n_clusters, settings=settings, seed=seed, head=head)
 
     def _keep(self, loop: int, epochs: int, arrays: dict[str, NDArray[Any]]) -> None:
         state = {"loop": loop, "epochs": epochs, "loops": self.loops, "warnings": self.warnings}
@@ -304,11 +308,16 @@ class SelfORETraining:
         return int(generator(self.seed, f"selfore {purpose}").integers(2**31))
 
 
+def frozen_epochs(settings: SelfORESettings, loop: int) -> int:
+    """Return the number of epochs of a loop, from 0, in which only the classification layer trains."""
+    return settings.frozen_epochs if loop == 0 or settings.frozen_loops == "all" else 0
+
+
 def storage_for_frozen_epochs(
     settings: SelfORESettings, loop: int, encoder: TunableEncoder, prepared: Prepared
 ) -> ContentVectors | None:
     """Return storage for the inputs of frozen epochs, encoded once; ``None`` if there are none."""
-    if settings.frozen_epochs == 0 or loop + 1 >= settings.max_loops:
+    if frozen_epochs(settings, loop) == 0 or loop + 1 >= settings.max_loops:
         return None
     return ContentVectors(len(prepared.lengths), encoder.dimension)
 
@@ -409,7 +418,12 @@ def restored(arrays: Mapping[str, NDArray[Any]], *, alpha: float) -> Adaptive | 
 
 
 def relations_of_clusters(
-    partition: Partition, vectors: NDArray[np.float32], n_relations: int, *, seed: int
+    partition: Partition,
+    vectors: NDArray[np.float32],
+    n_relations: int,
+    *,
+    seed: int,
+    merge: Literal["means", "centroids"] = "means",
 ) -> NDArray[np.int64]:
     """Return the relation of each cluster (K̂,), int64. Relations are numbered by size, and none is empty.
 
@@ -421,10 +435,14 @@ def relations_of_clusters(
         vectors: The clustered vectors (N, D), float32.
         n_relations: Number of relations, at most K̂.
         seed: Random seed of the starts of k-means.
+        merge: What k-means clusters: the ``means`` of the clusters' vectors, weighted by size (see
+            :func:`relscout.methods.vectors.merged`), or the ``centroids``, all with the same weight (paper).
     """
     shares, centroids = partition.shares(vectors), partition.centroids
     groups = np.arange(len(centroids))
-    if n_relations < len(centroids):
+    if n_relations < len(centroids) and merge == "centroids":
+        groups = merged_centroids(centroids, n_relations, seed=seed)
+    elif n_relations < len(centroids):
         labels = shares.argmax(axis=1)
         chosen = np.unique(labels)
         # an empty cluster joins the nearest cluster that is not
@@ -442,6 +460,16 @@ def relations_of_clusters(
         groups = np.searchsorted(np.unique(groups), groups)
     order = largest_first(labels, int(groups.max()) + 1)
     return np.argsort(order)[groups]
+
+
+def merged_centroids(centroids: NDArray[np.float32], n_relations: int, *, seed: int) -> NDArray[np.int64]:
+    """Return the group of each centroid (K̂,), int64, by k-means on the centroids (K̂, Z), each of weight 1.
+
+    This is the paper's merging (section 3.3: "to merge K̂ cluster centroids into K clusters"), which does not mention
+    sizes; centroids of clusters without members count, too.
+    """
+    n_groups = min(n_relations, len(np.unique(centroids, axis=0)))
+    return kmeans(centroids, n_groups, seed=seed).labels
 
 
 class SelfORE(EncoderTraining):
@@ -502,7 +530,8 @@ class SelfORE(EncoderTraining):
         stop_change: float = SelfORESettings.stop_change,
         head: Literal["aligned", "fresh"] = SelfORESettings.head,
         n_clusters: int = SelfORESettings.n_clusters,
-        merge: bool = SelfORESettings.merge,
+        frozen_loops: Literal["all", "first"] = SelfORESettings.frozen_loops,
+        merge: Literal["means", "centroids", "none"] = SelfORESettings.merge,
         restarts: int = SelfORESettings.restarts,
         max_relations: int = SelfORESettings.max_relations,
     ) -> None:
@@ -557,8 +586,11 @@ class SelfORE(EncoderTraining):
         del vectors, prepared, tunable
         # the same code path as transform and predict, so that these return exactly the same
         final = encode(self._ready_encoder(), instances, progress=progress)
-        requested = n_relations if options.merge else n_clusters
-        self._relation_of = relations_of_clusters(self._partition, final, requested, seed=self.seed)
+        requested = n_clusters if options.merge == "none" else n_relations
+        way: Literal["means", "centroids"] = "means" if options.merge == "none" else options.merge
+        self._relation_of = relations_of_clusters(
+            self._partition, final, requested, seed=self.seed, merge=way
+        )
         self._exponent = 1.0
         if isinstance(self._partition, Adaptive):
             # an estimate of the accuracy that needs no labels: the agreement with the initial k-means clusters

@@ -90,6 +90,8 @@ class SiameseSettings:
     """What neighbours share: their clusters (``clustering``, eq. 7), or h itself (``cosine``, released code)."""
     entropy_weight: NotNegative = 2.0
     """λ, weight of the entropy of the clusters' sizes, at least 0; the paper gives none."""
+    entropy_over: Literal["batch", "data"] = "batch"
+    """Instances whose mean is Φ′ in eq. 8: those of the ``batch`` (as in SCAN), or all of the ``data`` (paper)."""
     loss_weight: NotNegative = 0.5
     """η, weight of the semantic clustering loss, at least 0 (paper: 0.5)."""
     warm_up_epochs: AtLeast0 = 2
@@ -164,15 +166,20 @@ def consistency_loss(logits: Tensor, of_neighbours: Tensor, *, scale: str = "sum
     return -(agreed.mean() if scale == "mean" else agreed.sum(dim=1).mean())
 
 
-def negative_entropy(logits: Tensor) -> Tensor:
-    """Return Σ_c Φ′_c log Φ′_c of the mean Φ′ of the batch (eq. 7, second term, and 8), a scalar in [−log C, 0].
+def negative_entropy(shares: Tensor, *, overall: Tensor | None = None) -> Tensor:
+    """Return Σ_c Φ′_c log Φ′_c (eq. 7, second term, and 8), a scalar in [−log C, 0].
 
     Args:
-        logits: Scores of the clusters (B, C).
+        shares: Φ of the instances of a batch (B, C), rows summing to 1.
+        overall: Φ′, the mean of Φ over all instances (C,), without gradient; by default that of the batch. With it, the
+            value is that of all instances, and the gradient is (log Φ′ + 1) times that of the batch's mean: an unbiased
+            estimate of the gradient over all instances.
     """
-    # the paper's Φ′ is the mean over all instances; the batch approximates it, as in SCAN. Clamped because the slope of
-    # p log p is infinite at an empty cluster
-    mean = logits.softmax(dim=1).mean(dim=0).clamp(min=1e-12)
+    mean = shares.mean(dim=0)
+    if overall is not None:
+        mean = overall + (mean - mean.detach())
+    # clamped because the slope of p log p is infinite at an empty cluster
+    mean = mean.clamp(min=1e-12)
     entropy: Tensor = (mean * mean.log()).sum()
     return entropy
 
@@ -191,6 +198,8 @@ def pull_together(h: Tensor, neighbours: Tensor) -> Tensor:
 
 #: Of stochastic gradient descent, as in the paper.
 _MOMENTUM = 0.9
+#: Number of vectors whose clusters are computed at a time.
+_CHUNK = 4096
 
 
 class Network:
@@ -250,7 +259,9 @@ class Network:
         """Return a view of some contents (B, D), scaled to a mean square of 1; each call draws dropout again."""
         from torch.nn.functional import dropout
 
-        return dropout(self.encoder(prepared, contents) * self.encoder.scale, self._settings.vector_dropout)
+        # a batch holds sentences of similar length, but their neighbours are of any length
+        vectors = self.encoder.by_length(prepared, contents)
+        return dropout(vectors * self.encoder.scale, self._settings.vector_dropout)
 
     def mapped(self, h: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return g and d of a view (B, D) (eq. 4); without the mappings, h itself twice."""
@@ -264,6 +275,17 @@ class Network:
         logits: torch.Tensor = self._parts["head"](h)
         return logits
 
+    def shares(self, vectors: NDArray[np.float32]) -> torch.Tensor:
+        """Return Φ (M, C), float32, on the CPU, of vectors (M, D) of the encoder without dropout."""
+        import torch
+
+        shares = torch.empty((len(vectors), self.n_clusters))
+        with torch.inference_mode():
+            for start in range(0, len(vectors), _CHUNK):
+                h = torch.from_numpy(vectors[start : start + _CHUNK]).to(self.encoder.device)
+                shares[start : start + _CHUNK] = self.clusters(h * self.encoder.scale).softmax(dim=1).cpu()
+        return shares
+
 
 @dataclass
 class SiameseTraining(SelfTraining):
@@ -275,6 +297,8 @@ class SiameseTraining(SelfTraining):
     _random: np.random.Generator = field(init=False)
     #: Nearest neighbours of each content (M, K); ``None`` in the warm-up.
     _neighbours: Rows | None = None
+    #: Φ of each content (M, C) when it was last seen, for Φ′ over the data; ``None`` if that is not used.
+    _shares: torch.Tensor | None = None
     #: Share of the neighbours that the last mining replaced.
     _changed: float | None = None
 
@@ -292,7 +316,7 @@ class SiameseTraining(SelfTraining):
         settings, network = self.settings, self._network
         self.encoder.train(True)
         of_neighbours = self._drawn_neighbours(rows)  # (B, K)
-        # one pass for both views and the neighbours: dropout draws anew for each row
+        # both views and the neighbours together: dropout draws anew for each row
         h = network.h(self.prepared, np.concatenate([rows, rows, of_neighbours.ravel()]))  # (2B + BK, D)
         first, second = h[: len(rows)], h[len(rows) : 2 * len(rows)]  # (B, D) each
         mapped = network.mapped(first)
@@ -307,8 +331,19 @@ class SiameseTraining(SelfTraining):
         self._watch.see_clusters(logits)
         consistency = consistency_loss(logits, network.clusters(others), scale=settings.neighbour_scale)
         clustering = self._terms("consistency", consistency)
-        clustering = clustering + settings.entropy_weight * self._terms("entropy", negative_entropy(logits))
+        entropy = negative_entropy(shares := logits.softmax(dim=1), overall=self._overall(rows, shares))
+        clustering = clustering + settings.entropy_weight * self._terms("entropy", entropy)
         return total + settings.loss_weight * clustering
+
+    def _overall(self, rows: Rows, shares: Tensor) -> Tensor | None:
+        """Update Φ of the contents of a batch, and return Φ′, the mean over all (C,); ``None`` if that is not used."""
+        import torch
+
+        if self._shares is None:
+            return None
+        # the paper's Φ′ would be a pass over all instances in each step; those outside the batch keep their last Φ
+        self._shares[torch.from_numpy(rows)] = shares.detach().float().to(self._shares.device)
+        return self._shares.mean(dim=0).to(shares)
 
     def _drawn_neighbours(self, rows: Rows) -> Rows:
         """Return neighbours of some contents (B, K), drawn anew or all of them; none in the warm-up (B, 0)."""
@@ -339,6 +374,8 @@ class SiameseTraining(SelfTraining):
         )
         if count < self.settings.neighbours and warning not in self.warnings:
             self.warnings.append(warning)
+        if self.settings.entropy_over == "data" and self.settings.pull == "clustering":
+            self._shares = self._network.shares(vectors)
         if self.settings.metric == "cosine":
             vectors = unit_length(vectors)
         mined = nearest_neighbours(vectors, count)
@@ -354,11 +391,19 @@ class SiameseTraining(SelfTraining):
         self._watch.check()
         if self.settings.mlps and (warning := self._watch.warning()) and warning not in self.warnings:
             self.warnings.append(warning)
-        arrays = {} if self._neighbours is None else {"neighbours": self._neighbours}
+        arrays: dict[str, NDArray[Any]] = {}
+        if self._neighbours is not None:
+            arrays["neighbours"] = self._neighbours
+        if self._shares is not None:
+            arrays["shares"] = self._shares.numpy()
         return {"first": self._watch.first}, arrays
 
     def _restore(self, record: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
+        import torch
+
         self._watch.first, self._neighbours = record["first"], arrays.get("neighbours")
+        if "shares" in arrays:
+            self._shares = torch.from_numpy(arrays["shares"].copy())
 
 
 #: Representations have collapsed if their spread is below this share of that in the first epoch.
@@ -511,6 +556,7 @@ class Siamese(SelfTrained):
         mine_every: int = SiameseSettings.mine_every,
         pull: Literal["clustering", "cosine"] = SiameseSettings.pull,
         entropy_weight: float = SiameseSettings.entropy_weight,
+        entropy_over: Literal["batch", "data"] = SiameseSettings.entropy_over,
         loss_weight: float = SiameseSettings.loss_weight,
         warm_up_epochs: int = SiameseSettings.warm_up_epochs,
         epochs: int = SiameseSettings.epochs,

@@ -16,13 +16,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from heapq import nsmallest
+from typing import Literal, get_args
 from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import InputError, SettingError, UnknownNameError
 from relscout.core.instances import RelationInstance
+from relscout.naming.frequent import most_frequent_ngrams
 from relscout.naming.phrases import UNKNOWN, Candidate, Candidates, Corpus, Phrase, choose, context
 
 #: Sample sizes: largest per cluster, approximate total, smallest per cluster.
@@ -35,6 +37,10 @@ _NO_TYPES = frozenset({"", "?", "-", "_", "o", "none", "null", "unk", "unknown"}
 _APART = re.compile(r" \((?:[^()]+ – [^()]+|[0-9]+)\)$")
 
 TypePair = tuple[str | None, str | None]
+
+#: How a cluster gets its name, see :func:`name_relations`.
+Rule = Literal["typical", "most-frequent"]
+RULES: tuple[Rule, ...] = get_args(Rule)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +80,7 @@ def name_relations(
     *,
     max_words: int = 5,
     min_share: float = 0.02,
+    rule: Rule = "typical",
 ) -> dict[int, RelationName]:
     """Name every cluster by the phrase that distinguishes its instances from the others.
 
@@ -96,14 +103,18 @@ def name_relations(
         labels: Cluster of each instance, (N,) integers; negative labels are ignored.
         max_words: Maximum number of words of a name, >= 1.
         min_share: Minimum share of the instances of a cluster with the name, in (0, 1].
+        rule: ``typical``, as described, or ``most-frequent``: the most frequent words between the mentions, stop words
+            included, as in SelfORE (:mod:`relscout.naming.frequent`); ``max_words`` and ``min_share`` do not apply.
 
     Returns:
         A name for every label >= 0, in ascending order of the labels.
 
     Raises:
         InputError: The labels are not one integer per instance.
-        SettingError: ``max_words`` or ``min_share`` is out of range.
+        SettingError: ``max_words`` or ``min_share`` is out of range, or there is no such rule.
     """
+    if rule not in RULES:
+        raise UnknownNameError("rule", rule, RULES)
     if max_words < 1:
         raise SettingError(f"max_words is {max_words}, but a name needs at least 1 word")
     if not 0 < min_share <= 1:
@@ -115,7 +126,9 @@ def name_relations(
     types = {label: _types(members[label]) for label in order}
     signatures = {label: _signature(types[label][0]) for label in order}
     parsed = None
-    if any(instance.parse is not None for cluster in samples.values() for instance in cluster):
+    if rule == "typical" and any(
+        instance.parse is not None for cluster in samples.values() for instance in cluster
+    ):
         from relscout.naming.parsed import NamesOfParsed
 
         parsed = NamesOfParsed([samples[label] for label in order], min_share=min_share)
@@ -127,7 +140,9 @@ def name_relations(
     for place, label in enumerate(order):
         phrases: Sequence[Candidate]
         bare: Sequence[Candidate] = ()
-        if parsed is not None and parsed.has_parse(place):
+        if rule == "most-frequent":
+            phrases = most_frequent_ngrams(samples[label], most=1)
+        elif parsed is not None and parsed.has_parse(place):
             phrases = parsed.candidates(place, max_words=max_words)
             # a bare preposition of most instances is better than a phrase of few
             plain = parsed.bare_candidates(place)

@@ -191,7 +191,8 @@ class Trained:
         if not self.weights:
             return base
         if self._encoder is None:
-            self._encoder = TransformerEncoder(base.settings, weights={**base.weights, **self.weights})
+            trained = TransformerEncoder(base.settings, weights={**base.weights, **self.weights})
+            self._encoder = trained if base.of_unit_length else trained.as_states()
         self._encoder.cache = base.cache
         return self._encoder
 

@@ -71,6 +71,47 @@ def test_the_loss_is_the_cross_entropy_of_the_softmax_over_distances(
     )
 
 
+@pytest.mark.parametrize("similarity", ["dot", "euclid"])
+def test_the_loss_of_the_papers_compares_hidden_states_as_they_are(
+    similarity: str, tiny: TransformerEncoder, predefined: Some
+) -> None:
+    """Peng et al. 2020, section 4.1, and Snell et al. 2017, eq. 2: no unit length, no factor."""
+    relations = list(dict.fromkeys(one.relation for one in predefined))[:2]
+    flat = [one for name in relations for one in [one for one in predefined if one.relation == name][:2]]
+    states = tiny.as_states()
+    vectors = states.encode(flat).reshape(2, 2, -1).astype(np.float64)
+    assert np.linalg.norm(vectors, axis=-1).min() > 2
+    expected = []
+    for drawn in product(range(2), repeat=2):
+        queries, prototypes = vectors[[0, 1], drawn], vectors[[0, 1], 1 - np.array(drawn)]
+        scores = queries @ prototypes.T
+        if similarity == "euclid":
+            scores = -np.square(queries[:, None] - prototypes).sum(axis=2)
+        expected.append(np.mean(np.logaddexp.reduce(scores, axis=1) - scores.diagonal()))
+    encoder = TunableEncoder(states, trained_layers=1, dropout=0.0)
+    settings = FewShotSettings(
+        similarity=similarity,
+        unit_length=False,
+        inverses=False,
+        dropout=0.0,
+        iterations=1,
+        train_shots=1,
+        train_queries=1,
+    )
+    names, classes = classes_of(flat)
+    trainer = EpisodicTraining(encoder, encoder.prepare(flat), classes, names, settings=settings, seed=0)
+    (result,) = trainer.epochs()
+    assert any(result.loss == pytest.approx(loss, rel=1e-3, abs=1e-5) for loss in expected)
+
+
+def test_a_step_of_several_episodes_has_the_mean_of_their_losses(training: Build) -> None:
+    still = {"learning_rate": 1e-12, "train_ways": 3}
+    (one_by_one,) = training(iterations=4, check_every=4, **still).epochs()
+    (together,) = training(iterations=1, check_every=1, train_batch=4, **still).epochs()
+    assert together.loss == pytest.approx(one_by_one.loss, rel=1e-4)
+    assert together.accuracy == one_by_one.accuracy
+
+
 def test_steps_are_split_into_epochs_of_one_length(training: Build) -> None:
     steps: list[tuple[int, int | None]] = []
     ends = []

@@ -203,6 +203,32 @@ def test_saved_and_loaded_it_is_the_same(
         loaded.evaluate(predefined, ways=3, shots=1)
 
 
+@pytest.mark.parametrize("similarity", ["dot", "euclid"])
+def test_prototypes_of_hidden_states_are_the_same_after_loading(
+    similarity: str, fewshot: Build, predefined: Some, novel: Some, tmp_path: Path
+) -> None:
+    raw = fewshot(
+        similarity=similarity, unit_length=False, objective="episodes", train_batch=2, centred=False
+    )
+    vectors = raw.encoder.as_states().encode(novel).astype(np.float64)
+    examples, queries = vectors[:6].reshape(2, 3, -1), vectors[6:]  # relations alternate by three
+    prototypes = examples.mean(axis=0)
+    scores = queries @ prototypes.T
+    if similarity == "euclid":
+        scores = -np.square(queries[:, None] - prototypes).sum(axis=2)
+    names = [str(one.relation) for one in novel[:3]]
+    expected = [names[place] for place in scores.argmax(axis=1)]
+    assert raw.classify(novel[:6], novel[6:]) == expected
+    raw.fit(predefined)
+    raw.save(tmp_path / "raw")
+    loaded = FewShot.load(tmp_path / "raw")
+    for trained in (raw, loaded):
+        assert not trained.trained_encoder.of_unit_length
+    np.testing.assert_array_equal(
+        raw.classify_proba(novel[:6], novel[6:])[1], loaded.classify_proba(novel[:6], novel[6:])[1]
+    )
+
+
 def test_queries_refine_the_prototypes_and_so_after_loading(
     fewshot: Build, frozen: FewShot, predefined: Some, novel: Some, tmp_path: Path
 ) -> None:

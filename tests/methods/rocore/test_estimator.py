@@ -142,6 +142,54 @@ def test_what_every_epoch_predicted_is_kept_for_experiments(plain: RoCORE, few: 
     assert len(pairs) == plain.n_relations_, "the kept epoch is the result, under other numbers"
 
 
+def watching(model: RoCORE, seen: Few) -> RoCORE:
+    return model.watching(seen)(**model.get_params(deep=False))
+
+
+def test_watched_instances_are_predicted_after_every_epoch_and_change_nothing(
+    rocore: Build, plain: RoCORE, few: Few, known: Few, instances: Few
+) -> None:
+    unseen = [*instances[40:47], few[3], few[0]]
+    watcher = watching(rocore(), unseen).fit(few, known)
+    assert watcher.probabilities_.tobytes() == plain.probabilities_.tobytes()
+    assert watcher.report_ == plain.report_
+    assert (watcher.watched_labels_.shape, plain.watched_labels_.shape) == ((3, 9), (3, 0))
+    np.testing.assert_array_equal(watcher.watched_labels_[:, -2:], watcher.epochs_labels_[:, [3, 0]])
+    kept = watcher.watched_labels_[watcher.report_["kept_epoch"] - 1]
+    predicted = plain.predict(unseen)
+    np.testing.assert_array_equal(kept[:, None] == kept, predicted[:, None] == predicted)
+
+
+def test_gold_relations_of_watched_instances_do_not_reach_the_fit(
+    rocore: Build, few: Few, known: Few, instances: Few
+) -> None:
+    seen = instances[40:47]
+    labels = [
+        watching(rocore(epochs=1), watched).fit(few, known).watched_labels_
+        for watched in (
+            seen,
+            [one.without_relation() for one in seen],
+            renamed(seen, lambda name: name[::-1]),
+        )
+    ]
+    np.testing.assert_array_equal(labels[0], labels[1])
+    np.testing.assert_array_equal(labels[0], labels[2])
+
+
+def test_an_interrupted_fit_keeps_what_it_predicted_of_watched_instances(
+    rocore: Build, few: Few, known: Few, instances: Few, tmp_path: Path
+) -> None:
+    def interrupt(stage: str, done: int, total: int | None) -> None:
+        if stage == "train" and total is not None and done > 2 * total // 3:
+            raise KeyboardInterrupt
+
+    whole = watching(rocore(), instances[40:47]).fit(few, known)
+    with pytest.raises(KeyboardInterrupt):
+        watching(rocore(), instances[40:47]).fit(few, known, progress=interrupt, checkpoints=tmp_path)
+    resumed = watching(rocore(), instances[40:47]).fit(few, known, checkpoints=tmp_path)
+    np.testing.assert_array_equal(resumed.watched_labels_, whole.watched_labels_)
+
+
 @pytest.mark.parametrize(
     ("settings", "missing"),
     [
@@ -166,6 +214,8 @@ def test_ablations_leave_out_a_loss_and_are_saved(
     [
         {"activation": "leaky-relu", "weight_penalty": 1e-5, "pretrain_center": True},
         {"reconstruction_scale": "sum", "center_weight": 3.84, "initial": "normal"},
+        {"reconstruction_of": "labeled"},
+        {"reconstruction_of": "sum"},
         {"start": "k-means++", "select": "last", "trained_layers": -1},
         {"pretrain_epochs": 0},
     ],
@@ -176,6 +226,23 @@ def test_every_choice_leads_to_another_result(
     found = rocore(**settings).fit(few, known)
     assert found.report_["epochs"] != plain.report_["epochs"]
     np.testing.assert_array_equal(found.predict(few), found.labels_)
+
+
+def test_the_reconstruction_is_of_the_labelled_side_of_both_or_of_half_of_each(
+    rocore: Build, few: Few, known: Few
+) -> None:
+    # one step over all instances of each side, with the first weights
+    once = {"epochs": 1, "pretrain_epochs": 1, "batch": 500}
+
+    def first_loss(unlabeled: Few, side: str) -> float:
+        (loss,) = rocore(**once, reconstruction_of=side).fit(unlabeled, known).report_["pretraining_loss"]
+        return float(loss)
+
+    labeled, average, both = (first_loss(few, side) for side in ("labeled", "average", "sum"))
+    assert both == pytest.approx(2 * average, abs=2e-6)
+    assert labeled < both
+    assert first_loss(few[:12], "labeled") == pytest.approx(labeled, abs=2e-6)
+    assert first_loss(few[:12], "sum") != pytest.approx(both, abs=2e-6)
 
 
 def test_the_estimated_number_comes_with_its_curve(rocore: Build, few: Few, known: Few) -> None:

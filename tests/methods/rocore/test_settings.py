@@ -32,7 +32,11 @@ def test_what_cannot_work_is_refused(setting: dict[str, Any], complaint: str) ->
 
 
 @pytest.mark.parametrize(
-    "name", ["activation", "initial", "reconstruction_scale", "start", "select", "training_dtype"]
+    "name",
+    [
+        *("activation", "initial", "reconstruction_scale", "reconstruction_of"),
+        *("start", "select", "training_dtype"),
+    ],
 )
 def test_an_unknown_choice_is_refused(name: str) -> None:
     with pytest.raises(UnknownNameError, match=f"unknown {name} 'gold'"):

@@ -88,8 +88,9 @@ def test_labels_may_be_read_from_the_assignment(selfore: Build, few: Few, tmp_pa
     assert SelfORE.load(tmp_path / "model").predict_proba(few).tobytes() == found.probabilities_.tobytes()
 
 
-def test_more_pseudo_labels_than_relations_are_merged(selfore: Build, few: Few) -> None:
-    found = selfore(n_clusters=12).fit(few)
+@pytest.mark.parametrize("merge", ["means", "centroids"])
+def test_more_pseudo_labels_than_relations_are_merged(merge: str, selfore: Build, few: Few) -> None:
+    found = selfore(n_clusters=12, merge=merge, max_loops=2).fit(few)
     assert found.report_["pseudo_labels"] == 12
     assert 1 <= found.n_relations_ <= 4
     assert found.probabilities_.shape == (40, found.n_relations_)
@@ -101,7 +102,7 @@ def test_more_pseudo_labels_than_relations_are_merged(selfore: Build, few: Few) 
 def test_more_pseudo_labels_than_relations_may_stay_as_they_are(
     selfore: Build, few: Few, tmp_path: Path
 ) -> None:
-    found = selfore(n_clusters=12, merge=False).fit(few)
+    found = selfore(n_clusters=12, merge="none").fit(few)
     assert 4 < found.n_relations_ <= 12
     assert min(np.bincount(found.labels_, minlength=found.n_relations_)) > 0
     found.save(tmp_path / "model")

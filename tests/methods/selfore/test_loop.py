@@ -63,7 +63,10 @@ def test_the_report_has_the_curves(plain: SelfORE) -> None:
     json.dumps(plain.report_, allow_nan=False)
 
 
-@pytest.mark.parametrize(("settings", "passes"), [({}, 3), ({"max_loops": 1}, 1), ({"frozen_epochs": 0}, 3)])
+@pytest.mark.parametrize(
+    ("settings", "passes"),
+    [({}, 3), ({"max_loops": 1}, 1), ({"frozen_epochs": 0}, 3), ({"frozen_loops": "first"}, 3)],
+)
 def test_sentences_are_encoded_once_in_a_loop(
     settings: dict[str, Any], passes: int, selfore: Build, few: Few
 ) -> None:
@@ -72,6 +75,15 @@ def test_sentences_are_encoded_once_in_a_loop(
         few, progress=lambda stage, done, _: told.append(done) if stage == "encode again" else None
     )
     assert told.count(40) == passes
+
+
+def test_the_encoder_may_be_frozen_in_the_first_loop_only(selfore: Build, few: Few, plain: SelfORE) -> None:
+    first, second, _ = loops(selfore(frozen_loops="first").fit(few))
+    assert first == loops(plain)[0]
+    assert second["adaptive_loss"] == loops(plain)[1]["adaptive_loss"]
+    assert second["classification_loss"] != loops(plain)[1]["classification_loss"]
+    never = loops(selfore(frozen_epochs=0).fit(few))
+    assert never[0]["classification_loss"] != first["classification_loss"]
 
 
 def test_without_adaptive_clustering_there_is_k_means(selfore: Build, few: Few) -> None:

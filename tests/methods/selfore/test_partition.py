@@ -44,6 +44,24 @@ def test_clusters_that_lie_together_are_merged() -> None:
     assert relation_of.tolist() == [0, 0, 0, 1, 1]
 
 
+def test_centroids_are_merged_whatever_the_sizes_of_their_clusters() -> None:
+    places = np.array([[0.0, 0], [4, 0], [10, 0], [11, 0]], dtype=np.float32)
+    vectors = np.repeat(places, [100, 100, 1, 1], axis=0)
+    by = {
+        merge: relations_of_clusters(hard(places), vectors, 2, seed=0, merge=merge).tolist()
+        for merge in ("means", "centroids")
+    }
+    assert by == {"means": [1, 0, 0, 0], "centroids": [0, 0, 1, 1]}
+
+
+def test_centroids_of_clusters_without_vectors_are_merged_too() -> None:
+    places = np.array([[0.0, 0], [1, 0], [40, 0], [10, 0]], dtype=np.float32)
+    vectors = np.repeat(places[[0, 1, 3]], [3, 2, 2], axis=0)
+    # nothing lies at 40, which is a group of its own and then joins the nearest relation
+    assert relations_of_clusters(hard(places), vectors, 2, seed=0, merge="centroids").tolist() == [0, 0, 0, 0]
+    assert relations_of_clusters(hard(places), vectors, 2, seed=0).tolist() == [0, 0, 1, 1]
+
+
 def test_no_relation_is_empty() -> None:
     # nothing lies at the first, at the third nor at the last place: they join the nearest one that has vectors
     vectors = VECTORS[np.isin(VECTORS[:, 0], [1, 10])]

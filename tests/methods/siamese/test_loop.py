@@ -43,6 +43,7 @@ def test_they_are_mined_again_when_the_setting_says(siamese: Build, few: Few) ->
         ({"mlps": False}, {"similarity", "consistency", "entropy"}),
         ({"sampled_neighbours": 0, "neighbour_scale": "sum"}, {"similarity", "consistency", "entropy"}),
         ({"optimizer": "sgd"}, {"similarity", "consistency", "entropy"}),
+        ({"entropy_over": "data"}, {"similarity", "consistency", "entropy"}),
     ],
 )
 def test_each_part_can_be_switched(
@@ -170,3 +171,18 @@ def test_as_many_clusters_as_asked_and_one_relation(siamese: Build, few: Few) ->
     assert siamese(n_clusters=9).fit(few).n_relations_ == 4
     found = siamese(n_relations=1).fit(few)
     assert found.n_relations_ == 1
+
+
+def test_a_resumed_fit_remembers_the_clusters_of_the_data(siamese: Build, few: Few, tmp_path: Path) -> None:
+    settings = {"entropy_over": "data", "mine_every": 0, "epochs": 5, "warm_up_epochs": 1}
+    whole = siamese(**settings).fit(few)
+
+    def interrupt(stage: str, done: int, total: int | None) -> None:
+        if stage == "train" and total is not None and done > total * 3 // 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        siamese(**settings).fit(few, checkpoints=tmp_path, progress=interrupt)
+    resumed = siamese(**settings).fit(few, checkpoints=tmp_path)
+    assert resumed.report_["epochs"] == whole.report_["epochs"]
+    assert resumed.vectors_.tobytes() == whole.vectors_.tobytes()

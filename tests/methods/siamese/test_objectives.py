@@ -69,16 +69,30 @@ def test_consistency_is_zero_where_both_are_sure_of_one_cluster_and_finite_where
 
 
 def test_the_entropy_is_that_of_the_mean_and_not_the_mean_of_entropies() -> None:
-    sure = torch.eye(4) * 300
+    sure = torch.eye(4)
     assert negative_entropy(sure).item() == pytest.approx(-math.log(4), abs=1e-5)
     assert negative_entropy(sure[:1].expand(8, 4)).item() == pytest.approx(0, abs=1e-6)
 
 
 def test_the_entropy_has_a_gradient_where_a_cluster_is_empty() -> None:
     logits = (torch.eye(3)[:2] * 300).requires_grad_()
-    negative_entropy(logits).backward()  # type: ignore[no-untyped-call]
+    negative_entropy(logits.softmax(dim=1)).backward()  # type: ignore[no-untyped-call]
     assert logits.grad is not None
     assert bool(logits.grad.isfinite().all())
+
+
+def test_the_entropy_over_the_data_has_its_value_and_over_all_batches_its_gradient() -> None:
+    logits = random(12, 3).requires_grad_()
+    negative_entropy(logits.softmax(dim=1)).backward()  # type: ignore[no-untyped-call]
+    assert logits.grad is not None
+    expected, logits.grad = logits.grad.clone(), None
+    overall = logits.detach().softmax(dim=1).mean(dim=0)
+    for start in (0, 4, 8):
+        shares = logits[start : start + 4].softmax(dim=1)
+        loss = negative_entropy(shares, overall=overall)
+        assert loss.item() == pytest.approx(float((overall * overall.log()).sum()), abs=1e-6)
+        (loss / 3).backward()
+    torch.testing.assert_close(logits.grad, expected)
 
 
 def test_pulling_together_moves_both_sides() -> None:

@@ -173,6 +173,7 @@ class RoCORE(EncoderTraining):
         names_: With ``incremental``, names of the labelled relations by number; ``predict`` may return their numbers.
         epochs_labels_: Output of η_u for each fitted instance after every epoch (E, N), int16 (int32 beyond 32,767
             relations), so that an experiment can evaluate other choices of the epoch; not saved.
+        watched_labels_: The same for each instance of :meth:`watching` (E, n), int64, in the given order; not saved.
     """
 
     NAME: ClassVar[str] = "rocore"
@@ -189,6 +190,18 @@ class RoCORE(EncoderTraining):
 
     predefined_: tuple[str, ...]
     epochs_labels_: NDArray[np.signedinteger[Any]]
+    watched_labels_: NDArray[np.int64]
+    _watched: ClassVar[tuple[RelationInstance, ...]] = ()
+
+    @classmethod
+    def watching(cls, instances: Sequence[RelationInstance]) -> type[Self]:
+        """Return a RoCORE that also predicts unseen instances after every epoch, as ``watched_labels_``.
+
+        It is for experiments that score every epoch on test instances once the fit has ended. The instances change
+        nothing in the fit, and their gold relations are removed here.
+        """
+        bare = tuple(instance.without_relation() for instance in instances)
+        return type(cls.__name__, (cls,), {"__module__": cls.__module__, "_watched": bare})
 
     def __init__(
         self,
@@ -205,6 +218,7 @@ class RoCORE(EncoderTraining):
         activation: Literal["relu", "leaky-relu"] = RoCORESettings.activation,
         initial: Literal["xavier", "normal"] = RoCORESettings.initial,
         reconstruction_scale: Literal["mean", "sum"] = RoCORESettings.reconstruction_scale,
+        reconstruction_of: Literal["average", "labeled", "sum"] = RoCORESettings.reconstruction_of,
         center_weight: float = RoCORESettings.center_weight,
         weight_penalty: float = RoCORESettings.weight_penalty,
         pretrain_epochs: int = RoCORESettings.pretrain_epochs,
@@ -270,12 +284,19 @@ class RoCORE(EncoderTraining):
             vectors = unit_length(tunable.encode(prepared, progress=progress))
             n_relations = self.estimated_number(vectors, largest=options.max_relations, progress=progress)
         names, classes = classes_of(known)
-        work = self._checkpoint(checkpoints, base.fingerprint, [*instances, *known], labelled=digest(classes))
+        watched = tunable.prepare(self._watched, progress=progress) if self._watched else None
+        work = self._checkpoint(
+            checkpoints,
+            base.fingerprint,
+            [*instances, *known, *self._watched],
+            labelled=digest(classes),
+            watched=len(self._watched),
+        )
         n_clusters = checked_n_clusters(options.n_clusters, n_relations, len(instances))
         sides = Sides.of(prepared, prepared_known, classes, n_clusters)
         n_outputs = len(names) + (n_clusters if options.incremental else 0)
         network = Network(tunable, n_outputs, n_clusters, settings=options, seed=self.seed)
-        training = JointTraining(options, network, sides, self.seed, progress, work)
+        training = JointTraining(options, network, sides, self.seed, progress, work, watched)
         training.run()
         self._pretrained = network.pretrained.cpu() if training.pretraining_loss else None
         self._trained = Trained(base.fingerprint, tunable.weights())
@@ -291,6 +312,8 @@ class RoCORE(EncoderTraining):
         self._exponent = exponent_for(self._classifiers.shares(final), training.selector.agreement)
         self._set_results(self.probabilities_of(final), final, order)
         self.epochs_labels_ = training.selector.history()[:, np.argsort(order)]
+        epochs = len(self.epochs_labels_)
+        self.watched_labels_ = np.reshape(training.watched_labels, (epochs, -1)).astype(np.int64)
         why = "the others have no instances, or are classified as pre-defined"
         given = len(self.names_)
         fewer = self._fewer(n_relations, why, given=given) if given else self._fewer(n_relations)

@@ -61,6 +61,8 @@ class RoCORESettings:
     """First weights of g and d: ``normal`` (N(0, 0.01²)) or ``xavier``; the paper says nothing."""
     reconstruction_scale: Literal["mean", "sum"] = "mean"
     """Reconstruction error ``mean`` over the dimensions (released code), or half the ``sum`` over them (eq. 6)."""
+    reconstruction_of: Literal["average", "labeled", "sum"] = "average"
+    """Reconstructed side: ``labeled`` (eq. 6), ``sum`` of both, or their ``average``, half of each (released code)."""
     center_weight: NotNegative = 0.005
     """λ, weight of the centre loss, at least 0 (paper: 0.005 on FewRel); means other things to ``mean`` and ``sum``."""
     weight_penalty: NotNegative = 0.0

@@ -34,6 +34,7 @@ from relscout.clustering.kmeans import check_finite, kmeans, means, starting_cen
 from relscout.core.errors import InputError
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
+from relscout.encoders.tunable import Prepared
 from relscout.methods.rocore.network import Network, Pair, RoCORESettings, Sides, outputs, scaled
 from relscout.metrics import align
 from relscout.training.loop import Terms, train
@@ -147,9 +148,11 @@ class JointTraining:
         seed: Random seed.
         progress: Progress callback.
         work: Keeps the checkpoint.
+        watched: Instances that are predicted after each epoch and change nothing, if any.
 
     Attributes:
         selector: Records every epoch, and selects the one to keep.
+        watched_labels: argmax η_u of each watched instance (n,) after each epoch.
         pretraining_loss: Loss of every epoch of pre-training.
         warnings: What a user should know.
     """
@@ -160,7 +163,9 @@ class JointTraining:
     seed: int
     progress: Progress
     work: Checkpoints
+    watched: Prepared | None = None
     selector: EpochSelector = field(init=False)
+    watched_labels: list[Labels] = field(default_factory=list)
     pretraining_loss: list[float] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     #: ŷ (N,): pseudo label of each unlabelled instance.
@@ -177,6 +182,7 @@ class JointTraining:
             self.pretraining_loss, self.warnings = state["pretraining_loss"], state["warnings"]
             self.selector.load(state["selector"], arrays)
             self._pseudo = arrays["pseudo"]
+            self.watched_labels = list(arrays.get("watched", ()))
         else:
             vectors = self._pretrain()
             self._pseudo = self._clustered(vectors, 0)
@@ -300,15 +306,20 @@ class JointTraining:
         return total + self._clustering_loss(h_u.detach(), h_l.detach(), rows[1])
 
     def _clustering_loss(self, h_u: torch.Tensor, h_l: torch.Tensor, rows: NDArray[np.int64]) -> torch.Tensor:
-        """Return L_C (eq. 6), a scalar; its reconstruction error is the mean of both sides (as the released code's)."""
+        """Return L_C (eq. 6) of a batch of each side, a scalar."""
         settings, network = self.settings, self.network
         code_l = network.g(h_l)  # (B, Z)
         total = h_l.new_zeros(())
         if settings.reconstruction:
             scale = settings.reconstruction_scale
-            of_l = reconstruction_loss(network.d(code_l), h_l, scale=scale)
-            of_u = reconstruction_loss(network.d(network.g(h_u)), h_u, scale=scale)
-            total = total + self._terms("reconstruction", (of_l + of_u) / 2)
+            error = reconstruction_loss(network.d(code_l), h_l, scale=scale)
+            # Eq. 6 sums over the N labelled instances. The released code averages both sides, which halves the labelled
+            # error relative to the centre loss, and keeps g from forgetting what only novel relations have.
+            if settings.reconstruction_of != "labeled":
+                error = error + reconstruction_loss(network.d(network.g(h_u)), h_u, scale=scale)
+            if settings.reconstruction_of == "average":
+                error = error / 2
+            total = total + self._terms("reconstruction", error)
         if self._centroids is not None:
             # Table 1 has λ = 0.005 for eq. 6, which sums over the dimensions. The released code has 0.005, too, but
             # averages over them, so that the centre loss has D/2 = 768 times the weight. The default is as released.
@@ -323,6 +334,10 @@ class JointTraining:
         vectors = self.network.encoder.encode_contents(self.sides.unlabeled, progress=self.progress)
         scores = self._outputs(self.network.novel, vectors)[self.sides.unlabeled.row_of]  # (N, C_u)
         self._pseudo = self._clustered(vectors, epoch + 1)
+        if self.watched is not None:
+            seen = self.network.encoder.encode_contents(self.watched, progress=self.progress)
+            outputs_of_seen = self._outputs(self.network.novel, seen)[self.watched.row_of]  # (n, C_u)
+            self.watched_labels.append(outputs_of_seen.argmax(axis=1))
         self.selector.add(epoch_stats(scores, self._pseudo), self._terms.means(), self.network.state.weights)
         self._save()
 
@@ -383,6 +398,8 @@ class JointTraining:
             "warnings": self.warnings,
             "pretraining_loss": self.pretraining_loss,
         }
+        if self.watched_labels:
+            arrays["watched"] = np.stack(self.watched_labels)
         self.network.state.save(self.work, state, {**arrays, "pseudo": self._pseudo})
 
     def _seed(self, purpose: str) -> int:

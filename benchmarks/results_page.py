@@ -122,6 +122,7 @@ _METHODS = {
     "transfer": "relscout",
     "Siamese URE": "siamese",
     "HiURE": "hiure",
+    "Baselines": "baselines",
     "Given relations: few-shot and fine-tuning": "names",
 }
 

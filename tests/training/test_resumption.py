@@ -259,7 +259,7 @@ CASES = {
         [("train", 1), ("train", 5), ("train", 4), ("cluster", 1)],
         {"train": 0},
         {"learning_rate": 0.2},
-        [({"bilinear": False}, "train", 5)],
+        [({"bilinear": True}, "train", 5)],
     ),
     "uie-march": Case(
         partial(fit_method, "uie-march"),

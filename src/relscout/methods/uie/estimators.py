@@ -306,7 +306,11 @@ class ReadsSparseFeatures(LinkMethod[SparseClassifier]):
 class MarchSettings(LinkSettings):
     """Settings of the method ``march``."""
 
-    entropy_weight: NotNegative = 0.1
+    # the paper's best model is the hybrid one; on a small corpus, in which most entities occur once, its bilinear form
+    # learns the pairs by heart whatever the relation, so that relations mean nothing
+    bilinear: bool = False
+    """Whether scores have RESCAL's bilinear form in addition to selectional preferences (paper: the hybrid model)."""
+    entropy_weight: NotNegative = 0.03
     """Weight of the entropy of the predictions, at least 0: 1 is that of the variational bound."""
     learning_rate: AboveZero = 0.1
     """Learning rate of the weights of the features."""

@@ -32,7 +32,8 @@ print(write(sure, "triples.jsonl"), "triples written")
     "demo-fact": """
 import json
 for line in open("demo-run/facts.jsonl", encoding="utf-8"):
-    if (fact := json.loads(line))["phrase"] == "born in" and fact["tail"]["type"] == "DATE":
+    fact = json.loads(line)
+    if fact["phrase"] and fact["relation"].startswith("associated with"):
         print(json.dumps(fact, indent=1, ensure_ascii=False))
         break
 """,

@@ -1,4 +1,4 @@
-"""Train the adapters in the box, the encoders ``relation`` and ``relation-base``, from five labelled corpora.
+"""Train the adapters in the box, the encoders ``relation`` and ``relation-base``, from labelled corpora.
 
 Run ``make train-adapter DATA=folder with the corpora``, and with ``ADAPTER=relation-base`` for the larger one, whose
 base model comes from the Hugging Face hub or from the folder that ``RELSCOUT_MPNET`` names. The 16 relations of
@@ -32,6 +32,9 @@ ENCODERS = {
 }
 #: What differs from the usual settings: the larger model trains its layers 7 to 10.
 SETTINGS = {RELATION: {}, RELATION_BASE: {"supervised_layers": 4, "rank": 8}}
+#: Corpora that an adapter does not learn from. The relatedness model reads the vectors of the default encoder and is
+#: trained and calibrated on Re-DocRED: an encoder that had seen its labels would make it too sure of other text.
+WITHOUT: dict[str, tuple[str, ...]] = {RELATION: ("redocred",), RELATION_BASE: ()}
 #: Maximum number of instances of a corpus, which sets the time.
 MOST = {RELATION: 10_000, RELATION_BASE: 5_000}
 
@@ -40,7 +43,7 @@ def train(
     name: str,
     data: Path,
     *,
-    without: tuple[str, ...] = (),
+    without: tuple[str, ...] | None = None,
     most: int | None = None,
     seed: int = 0,
     out: Path | None = None,
@@ -51,13 +54,14 @@ def train(
     Args:
         name: ``relation`` or ``relation-base``.
         data: Folder with the corpora.
-        without: Corpora to leave out.
+        without: Corpora to leave out; by default those of the adapter in the box.
         most: Maximum number of instances of a corpus; by default that of the adapter in the box.
         seed: Random seed.
         out: Folder to write it to.
         checkpoints: Folder for checkpoints, so that interrupted training resumes.
     """
-    sets = schemas(data, most=most or MOST[name], most_of_a_relation=MOST_OF_A_RELATION, without=without)
+    left_out = WITHOUT[name] if without is None else without
+    sets = schemas(data, most=most or MOST[name], most_of_a_relation=MOST_OF_A_RELATION, without=left_out)
     card = BOX / name / "README.md"
     with progress_bars(resumable=checkpoints is not None) as progress:
         return train_adapter(
@@ -80,7 +84,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with the corpora and fewrel/")
     parser.add_argument("--adapter", choices=list(ENCODERS), default=RELATION)
-    parser.add_argument("--without", nargs="*", choices=list(FILES), default=(), help="corpora to leave out")
+    parser.add_argument("--without", nargs="*", choices=list(FILES), help="corpora to leave out")
     parser.add_argument("--out", type=Path, help="where the adapter is written; by default into the package")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -88,7 +92,7 @@ def main() -> int:
         trained = train(
             arguments.adapter,
             arguments.data,
-            without=tuple(arguments.without),
+            without=None if arguments.without is None else tuple(arguments.without),
             seed=arguments.seed,
             out=arguments.out or BOX / arguments.adapter,
             checkpoints=HERE.parent / "build" / "adapter",

@@ -91,7 +91,7 @@ and the first commit that contains the record is given instead. The code may hav
     yield """## Marked pairs
 
 Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, the default encoder, is
-`minilm` with an adapter trained on labels of 192 relations, none of FewRel's 16 among them."""
+`minilm` with an adapter trained on labels of 142 relations, none of FewRel's 16 among them."""
     yield from _quality()
     yield _reproduced("relation")
     yield from _adapters()

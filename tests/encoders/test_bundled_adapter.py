@@ -76,7 +76,8 @@ def test_it_is_small() -> None:
 def test_it_has_learnt_none_of_the_novel_relations() -> None:
     made = about("relation")
     assert not NOVEL & set(made["relations"])
-    assert len(made["sets"]) == 5
+    # the relatedness model is trained on Re-DocRED, and calibrated with vectors of this encoder
+    assert sorted(made["sets"]) == ["chemprot", "nyt-fb", "semeval", "wiki80"]
 
 
 def test_it_is_for_the_bundled_encoder_and_is_read_like_it() -> None:

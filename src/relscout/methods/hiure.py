@@ -16,8 +16,8 @@ Each epoch after the warm-up:
 Then k-means on v, computed from all words, gives the relations.
 
 The paper's own parts, which its released code never calls, can be chosen: v′ of a momentum encoder with a queue of
-earlier v′ as negatives (:func:`momentum_contrast`), and exemplars by affinity propagation in place of means. The paper's
-attention across the levels of its hierarchy is not built.
+earlier v′ as negatives (:func:`momentum_contrast`), and exemplars by affinity propagation in place of means. The
+paper's attention across the levels of its hierarchy is not built.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Serves the relations of a run to other programs."""

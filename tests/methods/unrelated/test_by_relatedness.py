@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import silent
-from relscout.encoders import TransformerEncoder, VectorCache
+from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.methods import load_fitted
 from relscout.methods.kmeans import KMeans
 from relscout.methods.unrelated import NoRelationWrapper, RelatednessDetector, checked_precision, is_connected
@@ -309,3 +309,15 @@ def test_where_no_pair_is_kept_it_says_what_to_change(
 def test_a_share_and_a_precision_are_refused() -> None:
     with pytest.raises(SettingError, match="either decides how many pairs are kept; give one of them"):
         NoRelationWrapper(KMeans(), 0.2, precision=0.8).settings()
+
+
+def test_the_bundled_model_reads_whitened_vectors_whatever_the_method_reads(corpus: Instances) -> None:
+    detector, some = RelatednessDetector.bundled(), corpus[:4]
+    settings = EncoderSettings(**detector.model.encoder)
+    own = TransformerEncoder(settings)
+    typed = TransformerEncoder(replace(settings, pooling=f"{settings.pooling}+coarse-types*1.5"))
+    assert own.whitening is not None
+    assert typed.whitening is None
+    np.testing.assert_allclose(
+        detector.vectors(some, encoder=typed, progress=silent), own.encode(some), atol=1e-6
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -71,7 +72,6 @@ class RelatednessDetector:
         self.share = share
         self.precision = precision
         self.connected = connected
-        self._own_encoder: TransformerEncoder | None = None
 
     @classmethod
     def bundled(cls, *, precision: float | None = None, connected: bool = True) -> Self:
@@ -106,7 +106,11 @@ class RelatednessDetector:
         reader = self._encoder(encoder)
         vectors = reader.encode(instances, progress=progress)
         width = sum(part.width(reader.hidden_size) for part in parse_pooling(self._settings.pooling))
-        return vectors[:, :width]
+        of_text = vectors[:, :width]
+        # vectors that hold entity types as well are not whitened, those that the model was trained on are
+        if reader.whitening is None and (whitening := self._own.whitening) is not None:
+            return whitening(of_text)
+        return of_text
 
     def set_threshold(self, probabilities: NDArray[np.float32], wanted: Share | None) -> None:
         """Set the common threshold from the probabilities of the corpus.
@@ -201,10 +205,12 @@ class RelatednessDetector:
             # the method's pooling may have further parts after those of the model
             if same and f"{theirs.pooling}+".startswith(f"{settings.pooling}+"):
                 return transformer
-        if self._own_encoder is None:
-            self._own_encoder = TransformerEncoder(settings)
-        self._own_encoder.cache = cache_of(encoder)
-        return self._own_encoder
+        self._own.cache = cache_of(encoder)
+        return self._own
+
+    @cached_property
+    def _own(self) -> TransformerEncoder:
+        return TransformerEncoder(self._settings)
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return JSON values and arrays, for saving."""

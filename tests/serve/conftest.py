@@ -78,6 +78,15 @@ def extractor(run: Path) -> RunExtractor:
     return loaded
 
 
+@pytest.fixture(scope="session")
+def service(extractor: RunExtractor, names: Path) -> Iterator[Service]:
+    """A service with the usual limits, for tests that count nothing."""
+    gazetteer = Gazetteer.load(names)
+    service = Service(BatchExtractor(extractor, lambda _: gazetteer))
+    yield service
+    service.close()
+
+
 @pytest.fixture
 def gate(names: Path) -> Gate:
     return Gate(Gazetteer.load(names))

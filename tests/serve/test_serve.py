@@ -58,11 +58,11 @@ def error(response: httpx.Response) -> str:
 # -- answers
 
 
-def test_marked_pairs_get_the_triples_of_extract(serving, run, tmp_path):
+def test_marked_pairs_get_the_triples_of_extract(service, run, tmp_path):
     pairs = list(sentences())
     (tmp_path / "pairs.jsonl").write_text(lines(*pairs))
     given = [{**pair, "source": f"pairs.jsonl, line {number}"} for number, pair in enumerate(pairs, 1)]
-    content = ask(serving(), json={"pairs": given}).json()
+    content = ask(service, json={"pairs": given}).json()
     assert len(content["triples"]) == 30
     assert same(content["triples"], extracted(run, tmp_path / "pairs.jsonl"))
 
@@ -86,8 +86,7 @@ def test_text_gets_the_triples_of_extract(extractor, run, names, tmp_path):
     }
 
 
-def test_requests_can_ask_for_confident_triples_only(serving):
-    service = serving()
+def test_requests_can_ask_for_confident_triples_only(service):
     pairs = list(sentences())
     everything = ask(service, json={"pairs": pairs}).json()["triples"]
     least = sorted(triple["confidence"] for triple in everything)[15]
@@ -123,9 +122,9 @@ def test_text_that_the_encoder_cannot_read_is_refused_and_no_path_is_named(
         assert str(tiny_bert.parent) not in response.text
 
 
-def test_a_text_in_another_language_is_noted(serving):
+def test_a_text_in_another_language_is_noted(service):
     content = ask(
-        serving(), json={"text": "Ada nació en Roma y vive con su familia cerca de la ciudad ."}
+        service, json={"text": "Ada nació en Roma y vive con su familia cerca de la ciudad ."}
     ).json()
     assert any("does not look like English" in warning for warning in content["warnings"])
 
@@ -297,8 +296,8 @@ def test_limits_are_positive():
         (json.dumps({"pairs": [{**PAIR, "head": {"start": "0", "end": 3}}]}).encode(), 422, "pairs.0.head.start"),
     ],
 )  # fmt: skip
-def test_what_is_malformed_is_refused_clearly(serving, body, status, message):
-    response = ask(serving(), content=body, headers=JSON)
+def test_what_is_malformed_is_refused_clearly(service, body, status, message):
+    response = ask(service, content=body, headers=JSON)
     assert response.status_code == status
     assert error(response) in ("not_json", "invalid")
     assert message in response.json()["error"]["message"]
@@ -306,11 +305,11 @@ def test_what_is_malformed_is_refused_clearly(serving, body, status, message):
     assert "Traceback" not in response.text
 
 
-def test_script_in_text_stays_text(serving):
+def test_script_in_text_stays_text(service):
     script = "<script>alert(1)</script>"
     text = f"{script} was born in Rome ."
     pair = record(text, (0, len(script)), (len(text) - 6, len(text) - 2))
-    response = ask(serving(), json={"pairs": [pair]})
+    response = ask(service, json={"pairs": [pair]})
     assert response.headers["content-type"] == "application/json"
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.json()["triples"][0]["head"]["text"] == script
@@ -320,13 +319,13 @@ def test_script_in_text_stays_text(serving):
     "path",
     ["/../../etc/passwd", "/..%2f..%2fetc%2fpasswd", "/static/../run.json", "/extract/", "//etc/passwd"],
 )
-def test_a_path_leads_to_no_file(serving, path):
-    response = ask(serving(), "GET", path)
+def test_a_path_leads_to_no_file(service, path):
+    response = ask(service, "GET", path)
     assert (response.status_code, error(response)) == (404, "not_found")
 
 
-def test_a_method_that_does_nothing_is_refused(serving):
-    assert error(ask(serving(), "GET", "/extract")) == "not_allowed"
+def test_a_method_that_does_nothing_is_refused(service):
+    assert error(ask(service, "GET", "/extract")) == "not_allowed"
 
 
 @pytest.mark.parametrize(
@@ -341,23 +340,23 @@ def test_a_method_that_does_nothing_is_refused(serving):
         ({"host": "localhost@example.org"}, "foreign_host"),
     ],
 )
-def test_pages_of_others_are_refused(serving, headers, code):
-    response = ask(serving(), json={"text": TEXTS[0]}, headers=headers)
+def test_pages_of_others_are_refused(service, headers, code):
+    response = ask(service, json={"text": TEXTS[0]}, headers=headers)
     assert (response.status_code, error(response)) == (403, code)
 
 
 @pytest.mark.parametrize(
     "headers", [{"origin": "http://127.0.0.1:8000"}, {"host": "localhost:8000"}, {"host": "[::1]"}]
 )
-def test_pages_of_the_server_are_welcome(serving, headers):
-    assert ask(serving(), json={"text": TEXTS[0]}, headers=headers).status_code == 200
+def test_pages_of_the_server_are_welcome(service, headers):
+    assert ask(service, json={"text": TEXTS[0]}, headers=headers).status_code == 200
 
 
 @pytest.mark.parametrize(
     "kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""]
 )
-def test_what_a_form_can_send_is_refused(serving, kind):
-    response = ask(serving(), content=b'{"text": "a"}', headers={"content-type": kind})
+def test_what_a_form_can_send_is_refused(service, kind):
+    response = ask(service, content=b'{"text": "a"}', headers={"content-type": kind})
     assert (response.status_code, error(response)) == (415, "not_json")
 
 
@@ -421,8 +420,7 @@ def test_metrics_count_requests_and_measure_them(serving):
     assert "BREW" not in response.text
 
 
-def test_the_page_describes_the_interface_without_loading_anything(serving):
-    service = serving()
+def test_the_page_describes_the_interface_without_loading_anything(service):
     schema = ask(service, "GET", "/openapi.json").json()
     assert set(schema["paths"]) == {"/extract", "/health", "/metrics"}
     page = ask(service, "GET", "/docs")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -71,7 +72,8 @@ class RelatednessDetector:
         self.share = share
         self.precision = precision
         self.connected = connected
-        self._own_encoder: TransformerEncoder | None = None
+        # shared with the detectors that `expecting` returns
+        self._own_encoders: list[TransformerEncoder] = []
 
     @classmethod
     def bundled(cls, *, precision: float | None = None, connected: bool = True) -> Self:
@@ -83,6 +85,16 @@ class RelatednessDetector:
         """
         checked = None if precision is None else checked_precision(precision)
         return cls(Relatedness.load(), precision=checked, connected=connected)
+
+    def expecting(self, precision: float, *, connected: bool) -> Self:
+        """Return a detector for other text with the same model and encoder, which are not loaded again.
+
+        Raises:
+            SettingError: The precision is invalid.
+        """
+        other = copy.copy(self)
+        other.precision, other.connected = checked_precision(precision), connected
+        return other
 
     def probabilities(
         self, instances: Sequence[RelationInstance], *, encoder: Encoder, progress: Progress
@@ -201,10 +213,10 @@ class RelatednessDetector:
             # the method's pooling may have further parts after those of the model
             if same and f"{theirs.pooling}+".startswith(f"{settings.pooling}+"):
                 return transformer
-        if self._own_encoder is None:
-            self._own_encoder = TransformerEncoder(settings)
-        self._own_encoder.cache = cache_of(encoder)
-        return self._own_encoder
+        if not self._own_encoders:
+            self._own_encoders.append(TransformerEncoder(settings))
+        self._own_encoders[0].cache = cache_of(encoder)
+        return self._own_encoders[0]
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return JSON values and arrays, for saving."""

@@ -179,6 +179,7 @@ def _application(service: Service) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,
         responses={status: {"model": ErrorResponse, "description": text} for status, text in _ERRORS.items()},
     )
     metrics = service.metrics

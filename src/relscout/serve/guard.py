@@ -56,7 +56,7 @@ class HTTPError(Exception):
 
     def content(self) -> dict[str, Any]:
         """Return the body as JSON values."""
-        message = str(self)
+        message = str(self).encode(errors="backslashreplace").decode()
         shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[:_LONGEST_MESSAGE]}…"
         return {"error": {"code": self.code, "message": shown}}
 

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Offset = Annotated[int, Field(ge=0, le=10**9)]
-Name = Annotated[str, Field(max_length=1_000)]
+
+
+def _unicode(text: str) -> str:
+    """Refuse halves of surrogate pairs, which JSON can spell and no answer could repeat."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("half a surrogate pair, which is not Unicode text") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_unicode)]
+Name = Annotated[Text, Field(max_length=1_000)]
 
 
 class _Strict(BaseModel):
@@ -21,14 +33,14 @@ class MarkedMention(_Strict):
     start: Offset
     end: Offset
     type: Name | None = None
-    text: str | None = Field(None, description="Its surface, to check the offsets.")
+    text: Text | None = Field(None, description="Its surface, to check the offsets.")
     entity_id: Name | None = None
 
 
 class MarkedPair(_Strict):
     """A sentence with a head and a tail: the record of an instance in relscout's JSON Lines."""
 
-    text: str
+    text: Text
     head: MarkedMention
     tail: MarkedMention
     id: Name | None = None
@@ -41,13 +53,13 @@ class MarkedPair(_Strict):
 class ExtractRequest(_Strict):
     """Either a text or marked pairs, and which triples to return."""
 
-    text: str | None = Field(None, description="Plain text; its entities are recognised and paired.")
+    text: Text | None = Field(None, description="Plain text; its entities are recognised and paired.")
     document: Name = Field("", description="Name of the document that `text` is, for ids and sources.")
     pairs: list[MarkedPair] | None = Field(None, description="Sentences with marked head and tail.")
     precision: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] | None = Field(
         None, description="Expected share of related pairs; default as in `relscout extract`."
     )
-    min_confidence: Share | dict[str, Share] = Field(
+    min_confidence: Share | dict[Name, Share] = Field(
         0.0, description="Least confidence: for all relations, or by name, with `*` for the others."
     )
     drop_negated: bool = Field(False, description="Leave out negated and hypothetical triples.")

@@ -72,19 +72,17 @@ def command(
     reading = Reading(text=text)
     extractor = load_extractor(run)
     annotators = {english: reading.annotator(english=english) for english in (True, False)}
+    answering = BatchExtractor(
+        extractor,
+        annotators.__getitem__,
+        reading.pairing,
+        english=text.spacy is not None,
+        allow_unknown_tokens=allow_unknown_tokens,
+    )
+    # a run that cannot answer is an error now, rather than for every request
+    answering.prepare()
     with listening(host, port) as listener:
-        service = Service(
-            BatchExtractor(
-                extractor,
-                annotators.__getitem__,
-                reading.pairing,
-                english=text.spacy is not None,
-                allow_unknown_tokens=allow_unknown_tokens,
-            ),
-            limits,
-            host,
-            key,
-        )
+        service = Service(answering, limits, host, key)
         say(f"serving {run} at {url_of(listener)}; its interface is at /docs; end with Ctrl-C")
         run_server(service, listener)
     say("all requests answered; server ended")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import InputError, RelscoutError, SettingError
 from relscout.core.instances import RelationInstance, Triple
 from relscout.discovery.extraction import ClassifierExtractor, Extractor
 from relscout.discovery.relation import minimum_confidences
@@ -75,7 +75,7 @@ class BatchExtractor:
     allow_unknown_tokens: bool = False
 
     def prepare(self) -> None:
-        """Load all that is loaded at the first use."""
+        """Load all that is loaded at the first use; errors of the run and its encoder are raised."""
         text = "Ada was born in London and moved to the city of Paris."
         first, *_ = self([ExtractRequest(text=text, precision=None)])
         if isinstance(first, Exception) and not isinstance(first, RefusedError):
@@ -106,6 +106,9 @@ class BatchExtractor:
         try:
             return step(job)
         except RefusedError as error:
+            job.error = error
+        except RelscoutError as error:
+            _LOG.error("a request failed: %s", error)
             job.error = error
         except Exception as error:
             _LOG.exception("a request failed")

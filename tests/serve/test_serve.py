@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import pytest
 from relscout.cli.options import PlainText
 from relscout.cli.reading import Reading
 from relscout.core.errors import SettingError
+from relscout.discovery.storage import checksums
 from relscout.serve import Limits
 from relscout.serve.api import Service
 from relscout.serve.batching import Batcher
@@ -512,3 +514,17 @@ def test_a_missing_extra_is_named(run, tmp_path):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2
     assert "pip install 'relscout[serve]'" in done.stderr
+
+
+def test_a_run_whose_encoder_is_gone_is_an_error_at_the_start(run, tmp_path):
+    damaged = shutil.copytree(run, tmp_path / "damaged")
+    description = damaged / "model" / "artifact.json"
+    content = json.loads(description.read_text())
+    content["settings"]["encoder"]["model"] = "/nowhere/bert"
+    description.write_text(json.dumps(content))
+    stored = json.loads((damaged / "run.json").read_text())
+    stored["sha256"] = checksums(damaged, stored)
+    (damaged / "run.json").write_text(json.dumps(stored))
+    done = call("serve", damaged, "--port", "0")
+    assert (done.code, done.out) == (2, "")
+    assert "cannot load encoder '/nowhere/bert'" in done.err

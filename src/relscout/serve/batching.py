@@ -87,7 +87,7 @@ class Batcher(Generic[Q, A]):
             if self._closed:
                 raise ClosedError
             if len(self._queue) >= self._capacity:
-                # those that were given up make room
+                # cancelled requests leave the queue
                 self._queue = deque(entry for entry in self._queue if not entry[1].cancelled())
             if len(self._queue) >= self._capacity:
                 raise QueueFullError(len(self._queue) * self._seconds)

@@ -56,7 +56,7 @@ HOMES = {
     "fastapi": {"serve"},
     "uvicorn": {"serve"},
     "prometheus_client": {"serve"},
-    "spacy": {"io.readers", "text"},
+    "spacy": {"io.readers", "text", "serve"},
     "ray": {"encoders"},
     "accelerate": {"pretraining"},
     "matplotlib": {"lab", "report"},
@@ -311,7 +311,7 @@ def small_package(folder: Path, sources: dict[str, str]) -> dict[str, Module]:
 
 
 def private_names(modules: dict[str, Module]) -> set[str]:
-    """Return the names with a leading underscore that the package defines."""
+    """Return the names with a leading underscore that the package defines, without those that notebooks call."""
     names: set[str] = set()
     for module in modules.values():
         for node in ast.walk(module.tree):
@@ -321,7 +321,7 @@ def private_names(modules: dict[str, Module]) -> set[str]:
                 names.add(node.id)
             elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
                 names.add(node.attr)
-    return {name for name in names if re.fullmatch(r"_[A-Za-z]\w*", name)}
+    return {name for name in names if re.fullmatch(r"_[A-Za-z]\w*", name) and name != "_repr_html_"}
 
 
 def private_uses(tree: ast.Module, private: set[str]) -> Iterator[tuple[int, str]]:

@@ -3,11 +3,19 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import math
+from collections.abc import Sequence
+from string import ascii_lowercase
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.validation import check_is_fitted
 
 from relscout import RelationInstance, score
 from relscout.core.errors import SettingError, UnknownNameError
@@ -17,6 +25,7 @@ from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.finetuning.cnn import CNNClassifier
 from relscout.finetuning.fewshot import FewShot
 from relscout.finetuning.supervised import RelationClassifier
+from relscout.io.readers.given import as_instances
 from relscout.methods import METHODS, method
 from relscout.methods.kmeans import KMeans
 from relscout.methods.unrelated import NoRelationWrapper
@@ -144,6 +153,66 @@ def test_a_grid_search_chooses_parameters(corpus: list[RelationInstance]) -> Non
         KMeans(TransformerEncoder(cache=VectorCache())), {"n_relations": [1, 3]}, scoring=ari, cv=2
     )
     assert search.fit(instances).best_params_ == {"n_relations": 3}
+
+
+class Letters:
+    """An encoder of somebody else: how often each letter stands between the two mentions."""
+
+    fingerprint = "letters"
+
+    def encode(self, instances: Sequence[RelationInstance]) -> NDArray[np.float32]:
+        between = [one.text[one.head.end : one.tail.start].lower() for one in instances]
+        return np.array([[1 + text.count(letter) for letter in ascii_lowercase] for text in between], "f4")
+
+
+@pytest.fixture
+def records() -> list[dict[str, Any]]:
+    """Records of two relations by turns, as JSON Lines have them."""
+    return [
+        {"text": f"Ann{number} {verb} Bob", "head": f"Ann{number}", "tail": "Bob"}
+        for number in range(6)
+        for verb in ("married", "lives with")
+    ]
+
+
+def in_pipeline() -> Pipeline:
+    return Pipeline(
+        [("read", FunctionTransformer(as_instances)), ("relations", KMeans(Letters(), n_relations=2))]
+    )
+
+
+def test_a_method_is_the_last_step_of_a_pipeline(records: list[dict[str, Any]]) -> None:
+    pipeline = in_pipeline()
+    labels = pipeline.fit_predict(records).tolist()
+    assert labels == pipeline.predict(records).tolist() == [labels[0], labels[1]] * 6
+    assert labels[0] != labels[1]
+    assert pipeline.predict_proba(records).shape == (12, 2)
+    assert pipeline.transform(records).shape == (12, 26)
+
+
+def test_a_pipeline_is_cloned_and_set(records: list[dict[str, Any]]) -> None:
+    pipeline = in_pipeline()
+    copy = clone(pipeline).set_params(relations__n_relations=1)
+    assert pipeline.get_params()["relations__n_relations"] == 2
+    assert set(copy.fit_predict(records).tolist()) == {0}
+    with pytest.raises(NotFittedError):
+        check_is_fitted(pipeline)
+    check_is_fitted(copy)
+
+
+def test_a_grid_search_chooses_parameters_of_a_step(records: list[dict[str, Any]]) -> None:
+    def ari(model: Pipeline, part: list[dict[str, Any]], _: Any = None) -> float:
+        return score(model.predict(part).tolist(), [record["text"].split()[1] for record in part]).ari
+
+    search = GridSearchCV(in_pipeline(), {"relations__n_relations": [1, 2]}, scoring=ari, cv=2)
+    assert search.fit(records).best_params_ == {"relations__n_relations": 2}
+
+
+def test_labels_of_scikit_learn_are_refused_by_a_method_that_uses_none(
+    records: list[dict[str, Any]],
+) -> None:
+    with pytest.raises(SettingError, match="cannot learn from labelled instances; leave them out"):
+        in_pipeline().fit(records, ["a", "b"] * 6)
 
 
 def test_fit_predict_returns_the_labels(corpus: list[RelationInstance]) -> None:

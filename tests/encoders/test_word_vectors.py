@@ -27,7 +27,7 @@ def test_words_of_the_file_have_its_vectors_and_the_others_are_drawn(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        ("the 1 2\nmoon 3\n", "line 2: 1 numbers after the word, expected 2"),
+        ("the 1 2\nmoon 3\n", "line 2: 1 number after the word, expected 2"),
         ("the 1 x\n", "line 1: could not convert"),
         ("sonne 1 2\n", "no vector for any of the 3 words"),
     ],

@@ -51,7 +51,7 @@ def command(
     seeds: Annotated[int, _of_table(metavar="N", min=1, help="Train with the seeds 0 to N - 1.")] = 3,
     cnn: Annotated[bool, _of_table("--cnn", help="Also train a convolutional network.")] = False,
     sheet: Annotated[
-        Path | None, _of_table(metavar="FILE", help="Write mistakes of context alone to judge, as TSV.")
+        Path | None, _of_table(metavar="FILE", help="Write mistakes on the context alone, to be judged.")
     ] = None,
     out: Annotated[
         Path | None,
@@ -110,14 +110,15 @@ def command(
     }
     if out is not None:
         save(out, analysis, record)
-    if sheet is not None and table is not None:
-        _write_sheet(sheet, table, analysis, seed)
     if as_json:
         print_json(record)
     else:
         _show(analysis, model, table)
     if out is not None:
         say(f"written to {out}")
+    # last, because an error here, such as no mistake to judge, must not lose what was trained
+    if sheet is not None and table is not None:
+        _write_sheet(sheet, table, analysis, seed)
 
 
 def _write_sheet(path: Path, table: TableOne, analysis: Analysis, seed: int) -> None:

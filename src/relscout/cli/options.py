@@ -343,12 +343,12 @@ class Naming:
     ] = None
     names_from: Annotated[
         str | None,
-        _of_names(metavar="URL", help="Ask this OpenAI-compatible endpoint for names; sends examples to it."),
+        _of_names(metavar="URL", help="Ask this OpenAI-compatible endpoint for names; it gets examples."),
     ] = None
     names_model: Annotated[str | None, _of_names(metavar="NAME", help="Model of the endpoint.")] = None
     names_timeout: Annotated[
         float | None,
-        _of_names(metavar="SECONDS", help="How long to wait for an answer of the endpoint. Default: 60."),
+        _of_names(metavar="SECONDS", help="Longest wait for an answer.", show_default="60"),
     ] = None
 
     def __post_init__(self) -> None:

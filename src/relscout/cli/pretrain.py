@@ -342,11 +342,12 @@ def anchors_command(
     check_exchange_file(out)
     known = None if identifiers is None else read_identifiers(identifiers)
     count = write_instances(anchored_instances(inputs, identifiers=known, repeats=not links_only), out)
+    written = f"{counted(count, 'pair')} written to {out}"
     if not count:
         say_note("no sentence has two links; were the files written with --links?")
-    say(
-        f"{counted(count, 'pair')} written to {out}; label them with 'relscout lab pretrain align {out} --graph FILE'"
-    )
+        say(written)
+    else:
+        say(f"{written}; label them with 'relscout lab pretrain align {out} --graph FILE'")
 
 
 def _languages(text: str | None) -> list[str] | None:

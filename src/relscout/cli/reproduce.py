@@ -295,8 +295,8 @@ def table(
     Each scoring and each protocol has its own table, because their scores are not comparable: raw scores the clusters
     as they are, majority-mapped maps each cluster to its majority relation first (as SelfORE's code does), and
     gold-selected shows the last epoch, the one selected without labels, and the one that gold relations select (as
-    RoCORE's code does). Where labelled and novel relations
-    are mixed, open-world scores both separately. The values of a sweep have a table of their own.
+    RoCORE's code does). Where labelled and novel relations are mixed, open-world scores both separately. The values of
+    a sweep have a table of their own.
     """
     from relscout.io.writers.textfile import text_file
     from relscout.lab.table_formats import FORMATS
@@ -331,17 +331,16 @@ def figure(
     name: PresetName,
     results: Results = RESULTS,
     kind: Annotated[
-        Literal["tsne", "sweep", "losses"] | None,
-        typer.Option(
-            metavar="tsne|sweep|losses", help="Draw only this kind.", show_default="those of the preset"
-        ),
+        Literal["tsne", "sweep", "losses", "purity", "clusters", "sizes"] | None,
+        typer.Option(metavar="KIND", help="Draw only this kind.", show_default="those of the preset"),
     ] = None,
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")] = Path(),
 ) -> None:
     """Draw the figures of a preset from its results, as PNG and SVG.
 
     tsne: representations in two dimensions. sweep: a score over the values of a setting. losses: losses over the
-    loops of a method.
+    loops of a method. purity: share of the nearest neighbours with the same gold relation. clusters: gold relations in
+    the largest and in the smallest cluster. sizes: instances of each gold relation.
     """
     from relscout.lab.figures import draw_figures
 
@@ -475,9 +474,7 @@ def run_command(
     name: PresetName,
     seeds: Annotated[
         int | None,
-        typer.Option(
-            metavar="N", min=1, help="Run N seeds, from the preset's first on.", show_default="the preset's"
-        ),
+        typer.Option(metavar="N", min=1, help="Run the first N seeds.", show_default="all of the preset"),
     ] = None,
     rows: Annotated[
         list[str] | None,
@@ -487,7 +484,7 @@ def run_command(
         list[str] | None,
         typer.Option(
             metavar="[NAME=]DIR",
-            help="Encoder for rows without one, or a copy; repeatable.",
+            help="Your encoder, or a copy of the preset's; repeatable.",
             show_default="the rows are left out, or read from the hub",
         ),
     ] = None,

@@ -17,7 +17,7 @@ import numpy as np
 from relscout.core.errors import InputError, InputWarning, SettingError
 from relscout.core.instances import Entity, Fact, RelationInstance, Triple
 from relscout.core.progress import Progress, silent
-from relscout.core.wording import pieces
+from relscout.core.wording import counted, pieces
 from relscout.discovery import storage
 from relscout.discovery.relation import (
     SHOWN_EXAMPLES,
@@ -75,6 +75,17 @@ class Discovery:
     model: Estimator
     run: Mapping[str, Any]
     merged: Mapping[int, int] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        instances = counted(len(self.assignments.instances), "instance")
+        return f"<Discovery of {counted(len(self.relations), 'relation')} in {instances}>"
+
+    def _repr_html_(self) -> str:
+        """Return the largest relations and most supported facts as HTML, which notebooks show."""
+        from relscout.discovery.notebook import MOST_INSTANCES, as_html
+
+        known = len(self.assignments.instances) <= MOST_INSTANCES or "found_facts" in vars(self)
+        return as_html(self.relations, self.assignments, self.examples, self.facts() if known else ())
 
     def relation(self, id: int) -> Relation:
         """Return a relation by its id.

@@ -22,6 +22,7 @@ from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
+from relscout.core.wording import counted
 from relscout.encoders.inputs import batches, rows_by_content
 from relscout.encoders.marking import TYPES_INSTEAD, align, excerpt, fit, keeps_context, reveal
 from relscout.text.word_tags import WordTags, word_tags
@@ -85,7 +86,8 @@ def _read(path: Path, wanted: frozenset[str]) -> dict[str, NDArray[np.float32]]:
                 width = width or len(numbers)
                 if len(numbers) != width or not numbers:
                     raise InputError(
-                        f"{path}, line {number}: {len(numbers)} numbers after the word, expected {width or 'some'}; "
+                        f"{path}, line {number}: {counted(len(numbers), 'number')} after the word, expected "
+                        f"{width or 'some'}; "
                         "each line has a word and its vector, separated by single spaces"
                     )
                 # the first spelling of a word is the most frequent one

@@ -74,7 +74,7 @@ def _hidden_states(model: Any) -> Sequence[Tensor]:
 
 
 #: Size of the random part of an embedding that is initialised from words, as a share of the usual one.
-_BESIDE_WORDS = 0.1
+_RANDOM_PART = 0.1
 
 
 def add_embeddings(model: Any, words: Sequence[Sequence[int]], *, seed: int) -> None:
@@ -102,7 +102,7 @@ def add_embeddings(model: Any, words: Sequence[Sequence[int]], *, seed: int) -> 
         for row, ids in enumerate(words):
             place, alike[tuple(ids)] = alike[tuple(ids)] % 4, alike[tuple(ids)] + 1
             fresh = (
-                known[list(ids)].mean(dim=0) + _BESIDE_WORDS * noise[place] * std
+                known[list(ids)].mean(dim=0) + _RANDOM_PART * noise[place] * std
                 if ids
                 else mean + noise[row] * std
             )

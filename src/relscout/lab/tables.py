@@ -225,8 +225,8 @@ MEANINGS = {
     "gold-selected": (
         "raw clusters of the epoch that gold relations chose",
         "Of the last epoch, of the epoch that was selected without gold relations, and of the one with the best B³ F1 "
-        "by the gold relations of what is scored (RoCORE's released code). Nobody without these relations can select "
-        "so: gold-selected scores are not comparable with those of raw clusters.",
+        "by the gold relations of what is scored (RoCORE's released code). Only these relations make such a selection "
+        "possible, so gold-selected scores are not comparable with those of raw clusters.",
     ),
     "open-world": (
         "pre-defined and novel relations",
@@ -690,7 +690,7 @@ def protocols_table(measured: Sequence[Measured]) -> Table:
     return Table(
         name=f"{preset.name}-protocols",
         title=f"{preset.title}: all protocols",
-        caption=f"In percent: the median of {scores} over the seeds. A dash was not run, or not published.",
+        caption=f"In percent: the median of {scores} over the seeds. A dash: not run, or not published.",
         columns=[
             Column("row", numeric=False),
             *(Column(table.preset.protocol) for table in tables),

@@ -10,9 +10,12 @@ intervention fixes one element and exchanges the other:
   with a similar context, and one with a different context. The first should be nearer than the second
   (:func:`context_ranking`), so that the names alone do not decide.
 
-Then k-means on the representations gives the relations. Built from the paper's description of the interventions. It
-writes other contexts with a language model and reads types from a knowledge base; here, contexts are other sentences of
-the corpus, which needs no generator, and types are those of the instances.
+Then k-means on the representations gives the relations.
+
+Only the paper's abstract and introduction were read. They describe the interventions: the paper writes other contexts
+with a language model and takes types from a knowledge base. Here, other contexts are sentences of the corpus, which
+needs no generator, and types are those of the instances. The form of both losses, the margin, the temperature and the
+weights are our own, so this is a method after the paper's idea, not a reproduction of it.
 """
 
 from __future__ import annotations
@@ -83,7 +86,7 @@ class EIURESettings:
     weight_decay: NotNegative = 1e-4
     """Weight decay, at least 0."""
     trained_layers: TrainedLayers = 1
-    """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder (paper)."""
+    """Layers of the encoder that train, counted from the highest that is read; -1 for the whole encoder."""
     training_dtype: Arithmetic = "auto"
     """Arithmetic of the layers that train: ``float32``, ``bfloat16``, or ``auto``, bfloat16 where it is fast."""
     max_instances: AtLeast2 = 5_000

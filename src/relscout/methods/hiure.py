@@ -1,7 +1,8 @@
 """HiURE: contrast of instances, and of instances with prototypes at several granularities, without labels.
 
 Liu, Hu, Zhang, Li, Wen and Yu, "HiURE: Hierarchical Exemplar Contrastive Learning for Unsupervised Relation Extraction"
-(NAACL 2022). Built from the paper's description of the losses; the settings say where its released code differs.
+(NAACL 2022). Built from the paper's description of the losses; settings that name the released code have its values,
+and all others are our own choices.
 
 Each epoch after the warm-up:
 
@@ -15,7 +16,8 @@ Each epoch after the warm-up:
 Then k-means on v, computed from all words, gives the relations.
 
 The paper's own parts, which its released code never calls, can be chosen: v′ of a momentum encoder with a queue of
-earlier v′ as negatives (:func:`momentum_contrast`), and exemplars by affinity propagation in place of means.
+earlier v′ as negatives (:func:`momentum_contrast`), and exemplars by affinity propagation in place of means. The
+paper's attention across the levels of its hierarchy is not built.
 """
 
 from __future__ import annotations
@@ -71,8 +73,8 @@ class HiURESettings:
     propagated: AtLeast2 = 1000
     """Most instances that exchange messages, a sample if there are more, since time grows with the square."""
     momentum: Rate = 0.0
-    """Share of its own weights that the momentum encoder of the second view keeps in a step, in [0, 1) (paper: 0.999);
-    0: both views are of the encoder itself (released code)."""
+    """Share of its own weights that the momentum encoder of the second view keeps in a step, in [0, 1) (0.999 is
+    customary, after MoCo); 0: both views are of the encoder itself (released code)."""
     queue: AtLeast0 = 0
     """Second views of earlier batches that are negatives, too, at least 0; needs ``momentum``."""
     sampled_words: AtLeast0 = 2

@@ -89,7 +89,7 @@ def _of_json(content: str, source: str, path: Path, number: int) -> Article:
         title, text = record["title"], record["text"]
         if not isinstance(title, str) or not isinstance(text, str):
             raise TypeError
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         raise RecordError(path, f"line {number}", _EXPECTED.format(content[:60])) from None
     return Article(title, tuple(text.splitlines()), source)
 
@@ -105,7 +105,11 @@ def read_identifiers(path: Path) -> dict[str, str]:
     for number, line in lines(path):
         title, tab, identifier = line.partition("\t")
         if not tab or not title.strip() or not identifier.strip():
-            raise RecordError(path, f"line {number}", f"{line[:60]!r} is no title<TAB>identifier")
+            raise RecordError(
+                path,
+                f"line {number}",
+                f"{line[:60]!r} is no pair of title and identifier; expected title<TAB>identifier",
+            )
         identifiers.setdefault(titled(title), identifier.strip())
     return identifiers
 

@@ -31,9 +31,9 @@ _NOT_LINKED = "NIL"
 _BATCH = 64
 _OTHER_COMPONENTS = (
     "attribute_ruler lemmatizer morphologizer parser senter sentencizer tagger textcat textcat_multilabel tok2vec "
-    "trainable_lemmatizer transformer curated_transformer"
+    "trainable_lemmatizer transformer curated_transformer relscout"
 )
-#: spaCy's own components that mark no entities.
+#: spaCy's own components that mark no entities, and that of relscout.
 _WITHOUT_ENTITIES = frozenset(_OTHER_COMPONENTS.split())
 #: Increased whenever the annotations of the same document change.
 _SCHEME = 1
@@ -95,8 +95,7 @@ class SpacyPipeline:
     @property
     def finds_entities(self) -> bool:
         """Whether a component of the pipeline may mark entities; not all components declare it."""
-        metas = [self.nlp.get_pipe_meta(pipe) for pipe in self.nlp.pipe_names]
-        return any("doc.ents" in meta.assigns or meta.factory not in _WITHOUT_ENTITIES for meta in metas)
+        return marks_entities(self.nlp, self.nlp.pipe_names)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -116,11 +115,7 @@ class SpacyPipeline:
             InputError: A passage is longer than the pipeline accepts.
         """
         for doc, passage in self.docs(texts):
-            for sentence in sentences_of(doc):
-                mentions = [_mention(entity, sentence.start_char) for entity in sentence.ents]
-                yield marked_sentence(
-                    passage, sentence.start_char, sentence.end_char, mentions, parse_of(sentence)
-                )
+            yield from marked_sentences(doc, passage)
 
     def docs(self, texts: Iterable[Passage]) -> Iterator[tuple[Doc, Passage]]:
         """Yield each passage with its spaCy document.
@@ -207,6 +202,22 @@ def _noun_phrases(tokens: Sequence[Token]) -> Iterator[list[Token]]:
             part = []
         elif part or not (token.pos_ in ("DET", "PRON", "CCONJ", "ADV") or token.is_punct or token.is_space):
             part.append(token)
+
+
+def marks_entities(nlp: Language, names: Iterable[str]) -> bool:
+    """Return whether one of some components of a pipeline may mark entities; not all components declare it."""
+    metas = [nlp.get_pipe_meta(name) for name in names]
+    return any("doc.ents" in meta.assigns or meta.factory not in _WITHOUT_ENTITIES for meta in metas)
+
+
+def marked_sentences(doc: Doc, passage: Passage) -> Iterator[MarkedSentence]:
+    """Yield the sentences of the document of a passage with its entities and syntax.
+
+    An entity that crosses the end of a sentence is left out.
+    """
+    for sentence in sentences_of(doc):
+        mentions = [_mention(entity, sentence.start_char) for entity in sentence.ents]
+        yield marked_sentence(passage, sentence.start_char, sentence.end_char, mentions, parse_of(sentence))
 
 
 def sentences_of(doc: Doc) -> Iterator[Span]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from relscout.core.files import load_artifact
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.methods.siamese import Siamese
@@ -28,14 +29,14 @@ def model(tiny_bert: Path, few: list[RelationInstance]) -> Siamese:
     return fitted(tiny_bert, few)
 
 
-def test_the_embeddings_of_the_types_train(model: Siamese) -> None:
-    assert model._trained is not None
+def test_the_embeddings_of_the_types_train(model: Siamese, tmp_path: Path) -> None:
+    model.save(tmp_path / "model")
+    trained = load_artifact(tmp_path / "model").tensors["encoder.embeddings.word_embeddings.weight"]
     assert isinstance(model.encoder, TransformerEncoder)
-    name = "embeddings.word_embeddings.weight"
     before = model.encoder.model.get_input_embeddings().weight.numpy()
-    n_new = model.encoder.vocabulary.n_new_embeddings
-    moved = np.abs(model._trained.weights[name][-n_new:] - before[-n_new:]).max(axis=1)
-    assert (moved[4:] > 0).any()
+    first = len(before) - model.encoder.vocabulary.n_new_embeddings + 4  # after those for no known type
+    assert trained.shape == before.shape
+    assert (np.abs(trained[first:] - before[first:]).max(axis=1) > 0).any()
 
 
 def test_what_is_loaded_predicts_the_same(

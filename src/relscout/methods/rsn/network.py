@@ -42,13 +42,13 @@ class RSNSettings:
     reads: Literal["encoder", "words"] = "encoder"
     """What f is on: vectors of the ``encoder``, or a convolutional network on ``words`` that trains with f (paper)."""
     filters: Width = 230
-    """Filters of that network, shared by the windows, at least 1; the dimensions of its vectors (paper: 230)."""
+    """Filters of that network, shared by the windows, at least 1; the dimensions of its vectors."""
     windows: Numbers = "3"
-    """Words that a filter of it reads, joined by ``-`` (paper: 3)."""
+    """Words that a filter of it reads, joined by ``-``."""
     word_dimension: Width = 50
-    """Dimensions of a word embedding, at least 1; word vectors that are given decide it (paper: 50)."""
+    """Dimensions of a word embedding, at least 1; that of ``word_vectors`` where they are given."""
     position_dimension: Width = 5
-    """Dimensions of the embedding of a word's distance from the head, and from the tail; at least 1 (paper: 5)."""
+    """Dimensions of the embedding of a word's distance from the head, and from the tail; at least 1."""
     word_vectors: str = ""
     """Text file of word vectors to start from, such as GloVe's (paper); empty draws them all."""
     layers: Numbers = "64"

@@ -25,7 +25,7 @@ from relscout.methods.vectors import unit_length
 #: Instances in which a word must occur to be known, and most words of an input.
 _LEAST_COUNT: Final = 2
 _MAX_LENGTH: Final = 120
-#: The names of the entities are read, as in the paper, and no types.
+#: The names of the entities are read, and no types.
 _MARKING: Final = "C+M"
 
 

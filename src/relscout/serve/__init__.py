@@ -2,7 +2,8 @@
 
 :mod:`~relscout.serve.extraction` answers several requests in one pass, :mod:`~relscout.serve.batching` collects the
 requests that wait, :mod:`~relscout.serve.guard` refuses what is too large or comes from elsewhere,
-:mod:`~relscout.serve.api` is the interface, :mod:`~relscout.serve.server` listens. :mod:`~relscout.serve.spacy_component` is a run in a spaCy pipeline.
+:mod:`~relscout.serve.api` is the interface, and :mod:`~relscout.serve.server` listens.
+:mod:`~relscout.serve.spacy_component` is a run in a spaCy pipeline.
 """
 
 from __future__ import annotations

@@ -119,6 +119,10 @@ def main() -> None:
     )
     demo = commands.add_parser("demo", help="time and memory of 'relscout demo'")
     demo.add_argument("--runs", type=int, default=5)
+    load = commands.add_parser("serve-load", help="latency and memory of 'relscout serve' under load")
+    load.add_argument("--run", type=Path, help="run to serve; one of the bundled plain text when left out")
+    load.add_argument("--clients", type=int, default=32)
+    load.add_argument("--seconds", type=float, default=120)
     options = parser.parse_args()
     if options.command == "quality":
         from benchmarks import quality as measured
@@ -250,6 +254,10 @@ def main() -> None:
         from benchmarks import examples
 
         examples.run()
+    elif options.command == "serve-load":
+        from benchmarks import serve_load
+
+        serve_load.run(options.run, clients=options.clients, seconds=options.seconds)
     elif options.command == "demo":
         from benchmarks import demo_time
 

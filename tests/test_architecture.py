@@ -54,6 +54,8 @@ HOMES = {
     "typer": {"cli"},
     "rich": {"cli"},
     "fastapi": {"serve"},
+    "uvicorn": {"serve"},
+    "prometheus_client": {"serve"},
     "spacy": {"io.readers", "text", "serve"},
     "ray": {"encoders"},
     "accelerate": {"pretraining"},

@@ -13,6 +13,7 @@ COMMANDS = (
     "demo",
     "discover",
     "extract",
+    "serve",
     "report",
     "apply",
     "name",

@@ -32,6 +32,7 @@ COMMANDS = (
     "demo",
     "discover",
     "extract",
+    "serve",
     "report",
     "apply",
     "name",

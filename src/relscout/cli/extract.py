@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -17,14 +16,6 @@ from relscout.cli.reading import NOTHING_PAIRED, TextReading
 from relscout.cli.screen import Skipped, say, say_note
 from relscout.core.errors import SettingError
 from relscout.core.wording import counted
-
-if TYPE_CHECKING:
-    from relscout.core.instances import RelationInstance, Triple
-    from relscout.core.progress import Progress
-    from relscout.encoders import VectorCache
-
-#: Returns the triples of instances, and warnings for the user.
-_Predict = Callable[..., "tuple[Iterable[Triple], Sequence[str]]"]
 
 
 @options.grouped
@@ -62,6 +53,7 @@ def command(
     combined into one fact with its support. Without --out, JSON Lines go to standard output. INPUT is as for
     'relscout discover'.
     """
+    from relscout.discovery.extraction import load_extractor
     from relscout.discovery.relation import find_facts, minimum_confidences
     from relscout.io.writers import write, write_facts
     from relscout.io.writers.jsonl import fact_record, record
@@ -73,14 +65,15 @@ def command(
         checked_precision(precision)
     is_text = reading.is_plain_text(inputs)
     given = _min_confidence(min_confidence or ())
-    predict, names, version = _loaded(model, every_pair=is_text or reading.pairs == "all")
-    least = minimum_confidences(given, names)
+    extractor = load_extractor(model)
+    least = minimum_confidences(given, extractor.names)
     skipped = Skipped()
     with caching.opened() as (vectors, progress):
         instances = list(reading.instances(inputs, skipped, progress=progress))
-        extracted, warnings = predict(
+        extractor.use_cache(vectors)
+        extracted = extractor.extract(
             instances,
-            vectors,
+            every_pair=is_text or reading.pairs == "all",
             precision=precision,
             allow_unknown_tokens=allow_unknown_tokens,
             progress=progress,
@@ -88,11 +81,11 @@ def command(
     skipped.report()
     if not instances and not skipped.count and is_text:
         say_note(NOTHING_PAIRED)
-    for warning in warnings:
+    for warning in extracted.warnings:
         say_note(warning)
     triples = [
         triple
-        for triple in extracted
+        for triple in extracted.triples
         if triple.confidence >= least[triple.relation]
         and not (drop_negated and triple.polarity != "asserted")
     ]
@@ -112,7 +105,7 @@ def command(
     if out is None:
         _print(map(record, triples))
         return
-    count = write(triples, out, format=to, model_version=version)
+    count = write(triples, out, format=to, model_version=extractor.version)
     of = f"{counted(count, 'triple')} of {counted(len(instances), 'instance')}"
     say(f"{of} written to {written_files(out, to)}")
 
@@ -156,66 +149,6 @@ def _share(number: str, part: str) -> float:
             "existing YAML or JSON file of names and numbers"
         )
     return share
-
-
-def _loaded(folder: Path, *, every_pair: bool) -> tuple[_Predict, Sequence[str], str]:
-    """Return a function that predicts the triples of instances, the names of the relations, and the model's version.
-
-    Args:
-        folder: Folder of a run or of a fine-tuning.
-        every_pair: Whether every pair of entities of a text is an instance.
-    """
-    from importlib.metadata import version as installed
-
-    from relscout.discovery import TEXT_PRECISION, Discovery
-    from relscout.encoders import check_share, loss_warnings, unknown_token_warning, use_cache
-    from relscout.finetuning.storage import holds_classifier, load_classifier, triples_of
-
-    if holds_classifier(folder):
-        classifier = load_classifier(folder)
-
-        def learnt(
-            instances: Sequence[RelationInstance],
-            cache: VectorCache | None,
-            *,
-            precision: float | None,
-            allow_unknown_tokens: bool,
-            progress: Progress,
-        ) -> tuple[Iterable[Triple], Sequence[str]]:
-            if precision is not None:
-                raise SettingError(
-                    f"--precision is for a run of 'relscout discover', and {folder} holds a classifier, which "
-                    "recognises unrelated pairs itself; leave it out"
-                )
-            if classifier.encoder is not None:
-                classifier.encoder.cache = cache
-            lost: Counter[str] = Counter()
-            share = classifier.unknown_share(instances)
-            unknown = unknown_token_warning(share, str(folder))
-            check_share(share, unknown, allow_unknown_tokens=allow_unknown_tokens)
-            triples = triples_of(
-                classifier, instances, progress=progress, on_loss=lambda _, what: lost.update([what])
-            )
-            return list(triples), [*([unknown] if unknown else []), *loss_warnings(lost)]
-
-        return learnt, classifier.relations_, f"relscout {installed('relscout')} {classifier.KIND}"
-    run = Discovery.load(folder)
-    has_thresholds = run.run.get("relatedness") is not None
-
-    def discovered(
-        instances: Sequence[RelationInstance],
-        cache: VectorCache | None,
-        *,
-        precision: float | None,
-        **options: Any,
-    ) -> tuple[Iterable[Triple], Sequence[str]]:
-        use_cache(run.model.encoder, cache)
-        if precision is None and every_pair and not has_thresholds:
-            precision = TEXT_PRECISION
-        prediction = run.predict(instances, precision=precision, **options)
-        return run.triples_of(prediction), prediction.warnings
-
-    return discovered, list(run.names.values()), run.model_version
 
 
 def _check_output(out: Path | None, to: str | None) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from relscout.io.readers.offsets import Offsets
     from relscout.text import Annotator, MarkedSentence, Passage
     from relscout.text.gazetteer import Gazetteer
+    from relscout.text.pairs import Pairing
 
 #: Number of passages from which two processes annotate faster.
 _MANY = 2_000
@@ -237,6 +238,19 @@ class Reading:
             return None
         return Gazetteer.load(plain.gazetteer, **sensitivity(differences(plain.ignore)))
 
+    @property
+    def pairing(self) -> Pairing:
+        """The rules for pairs of entities of plain text."""
+        from relscout.text.pairs import Pairing
+
+        plain = self._plain
+        return Pairing(
+            directions=plain.directions,
+            max_distance=plain.max_distance,
+            types=type_pairs(plain.types),
+            numbers=plain.numbers,
+        )
+
     def _read(self, path: Path, skipped: Skipped) -> Iterator[RelationInstance]:
         from relscout.io.readers import read
 
@@ -258,16 +272,10 @@ class Reading:
         self, paths: Sequence[Path], skipped: Skipped, progress: Progress
     ) -> Iterator[RelationInstance]:
         from relscout.text.documents import read_passages
-        from relscout.text.pairs import Pairing, mark
+        from relscout.text.pairs import mark
         from relscout.text.spacy_pipeline import looks_english
 
-        plain = self._plain
-        pairing = Pairing(
-            directions=plain.directions,
-            max_distance=plain.max_distance,
-            types=type_pairs(plain.types),
-            numbers=plain.numbers,
-        )
+        plain, pairing = self._plain, self.pairing
         columns: Mapping[str, str] = {
             name: value for name, value in self.column_map.items() if name in _TEXT_FIELDS
         }

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from relscout.discovery.decisions import Decisions
     from relscout.discovery.evaluation import Evaluation
+    from relscout.methods.unrelated import RelatednessDetector
     from relscout.naming.endpoint import NamingEndpoint
     from relscout.naming.vocabulary import Vocabulary
     from relscout.text.entities import MergedEntities
@@ -202,9 +203,9 @@ class Discovery:
         if by_model:
             related = self.model.relatedness(bare, progress=progress)
         if precision is not None:
-            from relscout.methods.unrelated import RelatednessDetector, is_connected
+            from relscout.methods.unrelated import is_connected
 
-            detector = RelatednessDetector.bundled(precision=precision, connected=is_connected(bare))
+            detector = self._bundled_detector.expecting(precision, connected=is_connected(bare))
             if related is None:
                 related = detector.probabilities(bare, encoder=encoder, progress=progress)
             else:  # in place of the thresholds of the run
@@ -620,6 +621,13 @@ class Discovery:
         from relscout.text.entities import merge_mentions
 
         return merge_mentions(self.assignments.instances, decisions=self.run.get("entity_decisions", ()))
+
+    @cached_property
+    def _bundled_detector(self) -> RelatednessDetector:
+        """The relatedness model for new text, which is loaded once however often :meth:`predict` is called."""
+        from relscout.methods.unrelated import RelatednessDetector
+
+        return RelatednessDetector.bundled()
 
     @cached_property
     def _by_id(self) -> dict[str, RelationInstance]:

@@ -331,6 +331,21 @@ def read_passages(
                     on_skip(item)
 
 
+def passages_of(text: str, *, document: str = "") -> Iterator[Passage]:
+    """Yield the passages of a text, as :func:`read_passages` does for a file of plain text with this content.
+
+    Args:
+        text: The text; it may have several paragraphs.
+        document: Name of the document, or empty.
+
+    Raises:
+        RecordError: The text has a zero byte.
+    """
+    name = document or "text"
+    lines = stream_lines(File(Path(name), name), io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    return paragraphs(lines, document=document, place=f"{name}, line")
+
+
 def is_plain_text(
     path: Path, *, columns: Mapping[str, str] | None = None, encoding: str | None = None
 ) -> bool:

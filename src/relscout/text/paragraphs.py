@@ -314,7 +314,7 @@ def problem_of(sample: bytes) -> str | None:
     return None
 
 
-def stream_lines(file: File, text: io.TextIOWrapper) -> Iterator[Line]:
+def stream_lines(file: File, text: io.TextIOBase) -> Iterator[Line]:
     """Yield the lines of a file, long ones in pieces, with only a few pieces in memory.
 
     Args:

@@ -352,6 +352,12 @@ def hash_of(text: str) -> int:
     return crc32(text.encode("utf-8", "surrogatepass"))
 
 
+@cache
+def _parser() -> SpacyPipeline:
+    """Return the default pipeline, which is loaded once: a server parses new text again and again."""
+    return SpacyPipeline.load(needs_entities=False)
+
+
 def with_syntax(
     instances: Sequence[RelationInstance], *, pipeline: SpacyPipeline | None = None
 ) -> list[RelationInstance]:
@@ -365,7 +371,7 @@ def with_syntax(
     texts = list(dict.fromkeys(instance.text for instance in instances if instance.parse is None))
     if not texts or (pipeline is None and not looks_english(texts)):
         return list(instances)
-    nlp = (pipeline or SpacyPipeline.load(needs_entities=False)).nlp
+    nlp = (pipeline or _parser()).nlp
     short = [text for text in texts if len(text) <= nlp.max_length]
     unused = ["ner"] if "ner" in nlp.pipe_names else []
     parses: dict[str, Parse | None] = {

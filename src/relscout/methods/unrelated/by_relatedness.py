@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -72,6 +72,8 @@ class RelatednessDetector:
         self.share = share
         self.precision = precision
         self.connected = connected
+        # shared with the detectors that `expecting` returns
+        self._own_encoders: list[TransformerEncoder] = []
 
     @classmethod
     def bundled(cls, *, precision: float | None = None, connected: bool = True) -> Self:
@@ -83,6 +85,16 @@ class RelatednessDetector:
         """
         checked = None if precision is None else checked_precision(precision)
         return cls(Relatedness.load(), precision=checked, connected=connected)
+
+    def expecting(self, precision: float, *, connected: bool) -> Self:
+        """Return a detector for other text with the same model and encoder, which are not loaded again.
+
+        Raises:
+            SettingError: The precision is invalid.
+        """
+        other = copy.copy(self)
+        other.precision, other.connected = checked_precision(precision), connected
+        return other
 
     def probabilities(
         self, instances: Sequence[RelationInstance], *, encoder: Encoder, progress: Progress
@@ -208,9 +220,11 @@ class RelatednessDetector:
         self._own.cache = cache_of(encoder)
         return self._own
 
-    @cached_property
+    @property
     def _own(self) -> TransformerEncoder:
-        return TransformerEncoder(self._settings)
+        if not self._own_encoders:
+            self._own_encoders.append(TransformerEncoder(self._settings))
+        return self._own_encoders[0]
 
     def state(self) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Return JSON values and arrays, for saving."""

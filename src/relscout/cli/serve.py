@@ -1,0 +1,88 @@
+"""``relscout serve``: answer requests over HTTP with a run."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from relscout.cli import options
+from relscout.cli.options import PlainText
+from relscout.cli.reading import Reading
+from relscout.cli.screen import say
+from relscout.core.errors import SettingError
+
+#: Environment variable with the API key. It is no option, because other users of a machine see those.
+KEY = "RELSCOUT_API_KEY"
+
+
+@options.grouped
+def command(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'discover' or 'lab finetune'.")],
+    host: Annotated[
+        str, typer.Option(metavar="NAME", help="Interface to bind to. All but loopback need an API key.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 for a free one.")] = 8000,
+    timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time until an answer.")] = 30.0,
+    queue: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests that wait.")] = 128,
+    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests encoded together.")] = 32,
+    max_characters: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Longest text of a request.")
+    ] = 100_000,
+    max_pairs: Annotated[int, typer.Option(metavar="N", min=1, help="Most marked pairs of a request.")] = 256,
+    max_bytes: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Largest body of a request.")
+    ] = 1_000_000,
+    allow_unknown_tokens: options.AllowUnknownTokens = False,
+    *,
+    text: PlainText,
+) -> None:
+    """Answer requests over HTTP with the relations of a run (extra 'serve').
+
+    POST /extract returns what 'relscout extract' writes; /docs describes it, /health and /metrics are for
+    supervisors. Requests that wait are encoded together. The server ends at Ctrl-C or SIGTERM, after the requests
+    that have arrived are answered.
+    """
+    from relscout.serve import Limits, check_installed
+
+    check_installed()
+    from relscout.discovery.extraction import load_extractor
+    from relscout.serve.api import Service
+    from relscout.serve.extraction import BatchExtractor
+    from relscout.serve.guard import is_loopback
+    from relscout.serve.server import listening, url_of
+    from relscout.serve.server import run as run_server
+
+    limits = Limits(
+        body=max_bytes,
+        characters=max_characters,
+        records=max_pairs,
+        queue=queue,
+        batch=batch,
+        timeout=timeout,
+    )
+    key = os.environ.get(KEY) or None
+    if key is None and not is_loopback(host):
+        raise SettingError(
+            f"--host {host} lets other machines in, which needs an API key; set the environment variable {KEY} to a "
+            "long random text"
+        )
+    reading = Reading(text=text)
+    extractor = load_extractor(run)
+    annotators = {english: reading.annotator(english=english) for english in (True, False)}
+    answering = BatchExtractor(
+        extractor,
+        annotators.__getitem__,
+        reading.pairing,
+        english=text.spacy is not None,
+        allow_unknown_tokens=allow_unknown_tokens,
+    )
+    # a run that cannot answer is an error now, rather than for every request
+    answering.prepare()
+    with listening(host, port) as listener:
+        service = Service(answering, limits, host, key)
+        say(f"serving {run} at {url_of(listener)}; its interface is at /docs; end with Ctrl-C")
+        run_server(service, listener)
+    say("all requests answered; server ended")

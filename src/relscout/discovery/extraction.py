@@ -1,0 +1,249 @@
+"""Applies what a folder holds, a run or a fine-tuned classifier, to new instances: the core of ``relscout extract``."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from relscout.core.errors import RelscoutError, SettingError
+from relscout.core.instances import RelationInstance, Triple
+from relscout.core.progress import Progress, silent
+from relscout.discovery import TEXT_PRECISION, Discovery
+from relscout.encoders import (
+    VectorCache,
+    cache_of,
+    check_share,
+    loss_warnings,
+    name_of,
+    underlying,
+    unknown_share,
+    unknown_token_warning,
+    use_cache,
+)
+
+if TYPE_CHECKING:
+    from relscout.finetuning.classifier import SentenceClassifier
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """The triples of some instances, in their order, and warnings for the user."""
+
+    triples: Sequence[Triple]
+    warnings: Sequence[str]
+
+
+class Extractor(Protocol):
+    """What :func:`load_extractor` returns."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the relations."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """What triples are attributed to: version of relscout, method, and a hash of the relations."""
+        ...
+
+    @property
+    def encoder_name(self) -> str:
+        """Name of the encoder in warnings; it may be a path."""
+        ...
+
+    def extract(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        every_pair: bool = False,
+        precision: float | None = None,
+        allow_unknown_tokens: bool = False,
+        progress: Progress = silent,
+    ) -> Extraction:
+        """Return the triples of instances.
+
+        Args:
+            instances: The instances.
+            every_pair: Whether every pair of entities of a text is an instance, so that unrelated pairs are left out.
+            precision: Expected share of related pairs among those that get a relation, in (0, 1]; by default that of
+                the run, or :data:`relscout.discovery.TEXT_PRECISION` with ``every_pair``.
+            allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
+            progress: Progress callback.
+
+        Raises:
+            InputError: The encoder does not know over half of the tokens.
+            SettingError: ``precision`` is given for a classifier, or is not in (0, 1].
+        """
+        ...
+
+    def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
+        """Return the share of tokens that the encoder does not know, in [0, 1]."""
+        ...
+
+    def use_cache(self, cache: VectorCache | None) -> None:
+        """Set the vector cache of the encoder, or remove it."""
+        ...
+
+    def encoded_together(
+        self, instances: Sequence[RelationInstance]
+    ) -> contextlib.AbstractContextManager[None]:
+        """Encode instances in one pass, so that :meth:`extract` on parts of them, inside the context, does not."""
+        ...
+
+
+@dataclass(frozen=True)
+class RunExtractor:
+    """Applies the relations of a run."""
+
+    run: Discovery
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the relations."""
+        return list(self.run.names.values())
+
+    @property
+    def version(self) -> str:
+        """Version of relscout, method, and a hash of the relations."""
+        return self.run.model_version
+
+    @property
+    def encoder_name(self) -> str:
+        """Name of the encoder in warnings."""
+        return name_of(self.run.model.encoder)
+
+    def extract(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        every_pair: bool = False,
+        precision: float | None = None,
+        allow_unknown_tokens: bool = False,
+        progress: Progress = silent,
+    ) -> Extraction:
+        """Return the triples of instances; see :meth:`Extractor.extract`."""
+        if precision is None and every_pair and self.run.run.get("relatedness") is None:
+            precision = TEXT_PRECISION
+        prediction = self.run.predict(
+            instances, precision=precision, allow_unknown_tokens=allow_unknown_tokens, progress=progress
+        )
+        return Extraction(list(self.run.triples_of(prediction)), prediction.warnings)
+
+    def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
+        """Return the share of tokens that the encoder does not know, in [0, 1]."""
+        return unknown_share(self.run.model.encoder, [instance.text for instance in instances])
+
+    def use_cache(self, cache: VectorCache | None) -> None:
+        """Set the vector cache of the encoder."""
+        use_cache(self.run.model.encoder, cache)
+
+    @contextlib.contextmanager
+    def encoded_together(self, instances: Sequence[RelationInstance]) -> Iterator[None]:
+        """Encode instances in one pass into a cache in memory, which lasts as long as the context."""
+        encoder = self.run.model.encoder
+        if underlying(encoder) is None or not instances:
+            yield
+            return
+        before = cache_of(encoder)
+        with contextlib.closing(VectorCache()) as vectors:
+            use_cache(encoder, vectors)
+            try:
+                # what fails here is reported for the part that it concerns
+                with contextlib.suppress(RelscoutError):
+                    self.run.model.transform([instance.without_relation() for instance in instances])
+                yield
+            finally:
+                use_cache(encoder, before)
+
+
+@dataclass(frozen=True)
+class ClassifierExtractor:
+    """Applies a fine-tuned classifier."""
+
+    classifier: SentenceClassifier[Any]
+    folder: Path
+
+    @property
+    def names(self) -> Sequence[str]:
+        """Names of the relations."""
+        return self.classifier.relations_
+
+    @property
+    def version(self) -> str:
+        """Version of relscout and kind of the classifier."""
+        return f"relscout {installed('relscout')} {self.classifier.KIND}"
+
+    @property
+    def encoder_name(self) -> str:
+        """The folder of the classifier."""
+        return str(self.folder)
+
+    def extract(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        every_pair: bool = False,  # noqa: ARG002 - a classifier recognises unrelated pairs itself
+        precision: float | None = None,
+        allow_unknown_tokens: bool = False,
+        progress: Progress = silent,
+    ) -> Extraction:
+        """Return the triples of instances; see :meth:`Extractor.extract`."""
+        from relscout.finetuning.storage import triples_of
+
+        if precision is not None:
+            raise SettingError(
+                f"--precision is for a run of 'relscout discover', and {self.folder} holds a classifier, which "
+                "recognises unrelated pairs itself; leave it out"
+            )
+        lost: Counter[str] = Counter()
+        share = self.unknown_share(instances)
+        unknown = unknown_token_warning(share, str(self.folder))
+        check_share(share, unknown, allow_unknown_tokens=allow_unknown_tokens)
+        triples = triples_of(
+            self.classifier, instances, progress=progress, on_loss=lambda _, what: lost.update([what])
+        )
+        return Extraction(list(triples), [*([unknown] if unknown else []), *loss_warnings(lost)])
+
+    def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
+        """Return the share of tokens that the encoder does not know, in [0, 1]."""
+        return self.classifier.unknown_share(instances)
+
+    def use_cache(self, cache: VectorCache | None) -> None:
+        """Set the vector cache of the encoder, if there is one."""
+        if self.classifier.encoder is not None:
+            self.classifier.encoder.cache = cache
+
+    @contextlib.contextmanager
+    def encoded_together(self, instances: Sequence[RelationInstance]) -> Iterator[None]:
+        """Classify instances in one pass into a cache in memory; without an encoder, nothing is prepared."""
+        encoder = self.classifier.encoder
+        if encoder is None or not instances:
+            yield
+            return
+        before = encoder.cache
+        with contextlib.closing(VectorCache()) as vectors:
+            self.use_cache(vectors)
+            try:
+                with contextlib.suppress(RelscoutError):
+                    self.classifier.predict_proba(instances)
+                yield
+            finally:
+                self.use_cache(before)
+
+
+def load_extractor(folder: Path) -> Extractor:
+    """Load a run or a fine-tuned classifier from its folder.
+
+    Raises:
+        ArtifactError: The folder holds neither, or is damaged.
+    """
+    from relscout.finetuning.storage import holds_classifier, load_classifier
+
+    if holds_classifier(folder):
+        return ClassifierExtractor(load_classifier(folder), folder)
+    return RunExtractor(Discovery.load(folder))

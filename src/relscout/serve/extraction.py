@@ -1,0 +1,195 @@
+"""Answers several requests together: entities are recognised, and pairs encoded, in one pass for all of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from relscout.core.errors import InputError, RelscoutError, SettingError
+from relscout.core.instances import RelationInstance, Triple
+from relscout.discovery.extraction import ClassifierExtractor, Extractor
+from relscout.discovery.relation import minimum_confidences
+from relscout.encoders import FAR_TOO_UNKNOWN
+from relscout.io.readers.jsonl import instance_of
+from relscout.io.readers.offsets import checked
+from relscout.serve.schemas import ExtractRequest
+from relscout.text import Annotator, Passage
+from relscout.text.documents import passages_of
+from relscout.text.pairs import ALL_PAIRS, Pairing, pairs
+from relscout.text.spacy_pipeline import looks_english
+
+_LOG = logging.getLogger("relscout.serve")
+_NOT_ENGLISH = (
+    "the text does not look like English, which is what this server recognises entities in; start one for its "
+    "language with --spacy"
+)
+#: Between the number of a request and the source of its passages; the readers refuse texts that have it.
+_MARK = "\x00"
+
+
+class RefusedError(Exception):
+    """A request that cannot be answered as it is; the message is for the client."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The triples of a request, and warnings."""
+
+    triples: Sequence[Triple]
+    warnings: Sequence[str] = ()
+
+
+@dataclass
+class _Job:
+    """A request on its way to its answer."""
+
+    request: ExtractRequest
+    passages: list[Passage] = field(default_factory=list)
+    instances: list[RelationInstance] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    english: bool = True
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class BatchExtractor:
+    """Answers requests as ``relscout extract`` answers files with their content.
+
+    Everything that depends on more than one pair, such as the threshold of ``precision``, is computed for each request
+    alone, so that an answer does not depend on the other requests of its batch.
+
+    Args:
+        extractor: Applies the run.
+        annotator: Returns the annotator for text that looks English (``True``) or not. May be called often.
+        pairing: Rules for the pairs of plain text.
+        english: Whether all text is considered English, because the user chose a pipeline.
+        allow_unknown_tokens: Whether texts of which the encoder knows less than half of the tokens are answered.
+    """
+
+    extractor: Extractor
+    annotator: Callable[[bool], Annotator]
+    pairing: Pairing = ALL_PAIRS
+    english: bool = False
+    allow_unknown_tokens: bool = False
+
+    def prepare(self) -> None:
+        """Load all that is loaded at the first use; errors of the run and its encoder are raised."""
+        text = "Ada was born in London and moved to the city of Paris."
+        first, *_ = self([ExtractRequest(text=text, precision=None)])
+        if isinstance(first, Exception) and not isinstance(first, RefusedError):
+            raise first
+
+    def __call__(self, requests: Sequence[ExtractRequest]) -> list[Answer | Exception]:
+        """Return the answer of each request, or the error that it ends in: a RefusedError if the client is wrong."""
+        jobs = [_Job(request) for request in requests]
+        for job in jobs:
+            self._guarded(job, self._read)
+        for english in (True, False):
+            self._annotate([job for job in jobs if job.passages and job.english is english], english=english)
+        answers: list[Answer | Exception] = []
+        with self.extractor.encoded_together(
+            [instance for job in jobs if job.error is None for instance in job.instances]
+        ):
+            for job in jobs:
+                answer = self._guarded(job, self._answer)
+                answers.append(
+                    job.error if answer is None and job.error is not None else answer or Answer(())
+                )
+        return answers
+
+    def _guarded(self, job: _Job, step: Callable[[_Job], Answer | None]) -> Answer | None:
+        """Do a step of a job unless an earlier one failed; an error is kept in the job."""
+        if job.error is not None:
+            return None
+        try:
+            return step(job)
+        except RefusedError as error:
+            job.error = error
+        except RelscoutError as error:
+            _LOG.error("a request failed: %s", error)
+            job.error = error
+        except Exception as error:
+            _LOG.exception("a request failed")
+            job.error = error
+        return None
+
+    def _read(self, job: _Job) -> None:
+        request = job.request
+        if request.precision is not None and isinstance(self.extractor, ClassifierExtractor):
+            raise RefusedError(
+                "'precision' has no effect here: this server has a classifier, which recognises unrelated pairs "
+                "itself; leave it out"
+            )
+        try:
+            minimum_confidences(request.min_confidence, self.extractor.names)
+            if request.text is not None:
+                job.passages = list(passages_of(request.text, document=request.document))
+                texts = [passage.text for passage in job.passages]
+                job.english = self.english or looks_english(texts)
+            for number, pair in enumerate(request.pairs or ()):
+                try:
+                    record = pair.model_dump(exclude_none=True)
+                    job.instances.append(instance_of(record, f"pair {number + 1}").without_relation())
+                except InputError as error:
+                    raise RefusedError(f"pairs.{number}: {error}") from error
+            # only adds warnings about mentions that cut words
+            job.instances = list(checked(job.instances, warn=job.warnings.append))
+        except (InputError, SettingError) as error:
+            raise RefusedError(str(error)) from error
+
+    def _annotate(self, jobs: Sequence[_Job], *, english: bool) -> None:
+        """Add the pairs of texts, whose sentences all go through the pipeline together."""
+        if not jobs:
+            return
+        try:
+            self._mark(jobs, self.annotator(english))
+        except Exception:
+            # which of them it was shows when each is alone
+            for job in jobs:
+                job.instances.clear()
+                self._guarded(job, lambda job: self._mark([job], self.annotator(english)))
+        if not english:
+            for job in jobs:
+                job.warnings.append(_NOT_ENGLISH)
+
+    def _mark(self, jobs: Sequence[_Job], annotator: Annotator) -> None:
+        passages = [
+            replace(passage, source=f"{number}{_MARK}{passage.source}")
+            for number, job in enumerate(jobs)
+            for passage in job.passages
+        ]
+        for sentence in annotator.annotate(passages):
+            number, _, source = sentence.source.partition(_MARK)
+            jobs[int(number)].instances += pairs(replace(sentence, source=source), self.pairing)
+
+    def _answer(self, job: _Job) -> Answer:
+        request, instances = job.request, job.instances
+        if not instances:
+            return Answer((), job.warnings)
+        share = self.extractor.unknown_share(instances)
+        if share > FAR_TOO_UNKNOWN and not self.allow_unknown_tokens:
+            raise RefusedError(
+                f"{share:.0%} of the tokens of this text are unknown to the encoder of the run, so it cannot be read; "
+                "send text in a language that the run was made for"
+            )
+        extraction = self.extractor.extract(
+            instances,
+            every_pair=request.text is not None,
+            precision=request.precision,
+            allow_unknown_tokens=True,
+        )
+        least = minimum_confidences(request.min_confidence, self.extractor.names)
+        triples = [
+            triple
+            for triple in extraction.triples
+            if triple.confidence >= least[triple.relation]
+            and not (request.drop_negated and triple.polarity != "asserted")
+        ]
+        return Answer(triples, [*job.warnings, *map(self._without_path, extraction.warnings)])
+
+    def _without_path(self, warning: str) -> str:
+        """Return a warning in which the encoder is named without its folder."""
+        name = self.extractor.encoder_name
+        return warning.replace(name, Path(name).name)

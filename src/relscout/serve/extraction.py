@@ -77,7 +77,7 @@ class BatchExtractor:
     def prepare(self) -> None:
         """Load all that is loaded at the first use; errors of the run and its encoder are raised."""
         text = "Ada was born in London and moved to the city of Paris."
-        first, *_ = self([ExtractRequest(text=text, precision=None)])
+        first, *_ = self([ExtractRequest.model_validate({"text": text})])
         if isinstance(first, Exception) and not isinstance(first, RefusedError):
             raise first
 

@@ -222,7 +222,7 @@ class RelationComponent:
         """
         from spacy.util import minibatch
 
-        for docs in minibatch(stream, size=batch_size):
+        for docs in minibatch(stream, size=batch_size):  # type: ignore[no-untyped-call]
             self._annotate(docs)
             yield from docs
 
@@ -457,6 +457,10 @@ def _place(doc: Doc, pair: "RelationInstance", mention: "Mention") -> list[Any]:
     """Return first token, end token (exclusive) and type of a mention."""
     start = pair.document_start or 0
     span = doc.char_span(start + mention.start, start + mention.end, alignment_mode="expand")
+    if span is None:
+        raise IndexError(
+            f"characters {start + mention.start} to {start + mention.end} are not in the document"
+        )
     return [span.start, span.end, mention.type or ""]
 
 

@@ -74,7 +74,9 @@ def test_identifiers_of_a_graph_replace_titles(tmp_path: Path) -> None:
     (first, *_) = anchored_sentences(article(), identifiers=read_identifiers(table))
     assert shown(first) == [("Marie Curie", "Q7186"), ("Warsaw", "Q270"), ("Poland", None)]
     table.write_text("Marie Curie Q7186\n", encoding="utf-8")
-    with pytest.raises(RecordError, match=r"ids.tsv, line 1: 'Marie Curie Q7186' is no title<TAB>identifier"):
+    with pytest.raises(
+        RecordError, match=r"ids.tsv, line 1: 'Marie Curie Q7186' is no pair of title and identifier"
+    ):
         read_identifiers(table)
 
 

@@ -139,6 +139,7 @@ def overview(preset: Preset, data: Path) -> dict[str, Any]:
 def presets_table(presets: Sequence[Preset], data: Path) -> Table:
     """Return the presets, each in one row."""
     table = plain_table("preset", "paper", "protocol", "encoder", numbers=["rows"])
+    table.columns[0].no_wrap, table.columns[0].min_width = True, max(len(preset.name) for preset in presets)
     table.add_column("data")
     for preset in presets:
         table.add_row(

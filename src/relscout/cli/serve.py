@@ -21,9 +21,7 @@ KEY = "RELSCOUT_API_KEY"
 @options.grouped
 def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Output of 'discover' or 'lab finetune'.")],
-    host: Annotated[
-        str, typer.Option(metavar="NAME", help="Interface to bind to. All but loopback need an API key.")
-    ] = "127.0.0.1",
+    host: Annotated[str, typer.Option(metavar="NAME", help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 for a free one.")] = 8000,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time until an answer.")] = 30.0,
     queue: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests that wait.")] = 128,

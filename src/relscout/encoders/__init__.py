@@ -261,7 +261,8 @@ def described(encoder: Encoder) -> dict[str, Any]:
     """Return what determines the vectors of an encoder, as JSON values: its settings, or its class and fingerprint."""
     transformer = underlying(encoder)
     if transformer is not None:
-        return to_mapping(transformer.settings)
+        settings = to_mapping(transformer.settings)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in settings.items()}
     kind = type(encoder)
     return {"class": f"{kind.__module__}.{kind.__qualname__}", "fingerprint": encoder.fingerprint}
 

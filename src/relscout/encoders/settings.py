@@ -90,9 +90,6 @@ class EncoderSettings:
     """``minilm`` (the bundled all-MiniLM-L6-v2), or any Hugging Face encoder by name or path."""
     marking: Annotated[str, OneOf(MARKINGS)] = "none"
     """Entity marking scheme; a name of ``MARKINGS``."""
-    types: Distinct[Text] = ()
-    """Entity types with tokens of their own, for the markings ``type-tokens``, ``C+T`` and ``OnlyT``; others read as
-    ``entity``. Without them, ``C+T`` and ``OnlyT`` show types as words."""
     pooling: str = "span-mean@3+span-mean@5+sentence@4+between"
     """Pooling of the hidden states: ``PART[@LAYER][*WEIGHT]``, joined by ``+``; parts are names of ``POOLINGS``."""
     max_length: Annotated[int, Field(le=LARGEST)] = 128
@@ -105,6 +102,9 @@ class EncoderSettings:
     """Tokens in a batch, padding included: sets memory and speed, not results (beyond rounding)."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Random seed for the embeddings of marker tokens that the model does not know."""
+    types: Distinct[Text] = ()
+    """Entity types with tokens of their own, for the markings ``type-tokens``, ``C+T`` and ``OnlyT``; others read as
+    ``entity``. Without them, ``C+T`` and ``OnlyT`` show types as words."""
 
     def __post_init__(self) -> None:
         if self.device not in DEVICES and not re.fullmatch("cuda:[0-9]{1,3}", self.device):

@@ -37,7 +37,7 @@ def command(
     *,
     text: PlainText,
 ) -> None:
-    """Answer requests over HTTP with the relations of a run (extra 'serve').
+    """Answer requests over HTTP with a run (extra 'serve').
 
     POST /extract returns what 'relscout extract' writes; /docs describes it, /health and /metrics are for
     supervisors. Requests that wait are encoded together. The server ends at Ctrl-C or SIGTERM, after the requests

@@ -82,7 +82,11 @@ table says otherwise. A figure without ± comes from one seed.
 Each table names the commit that it was measured at. Where it says *commit not recorded*, the record does not have it,
 and the first commit that contains the record is given instead. The code may have been older, or not committed."""
     yield "## Plain text"
-    yield _relatedness(_record("relatedness"), "Is a pair related?", "Trained on all six corpora.")
+    yield _relatedness(
+        _record("relatedness"),
+        "Is a pair related?",
+        "Trained on all six corpora, on vectors of the former default encoder.",
+    )
     yield _relatedness(
         _record("relatedness-redocred"), "Is a pair related? Trained on Re-DocRED alone", "An earlier model."
     )

@@ -182,7 +182,7 @@ def _readme_limits() -> str:
             ),
         )
     )
-    return f"""It does not always win. On chemicals and proteins (ChemProt, 10 relations), an adapter
+    return f"""It helps little on some text. On chemicals and proteins (ChemProt, 10 relations), an adapter
 that had not seen them brought {adapter}, against {minilm} with `minilm`. On the NYT+FB sample (10 clusters, one seed),
 `minilm` reaches {ours}, below clusters that are just the pair of entity types: {types}.
 `relscout evaluate` prints this baseline."""

@@ -87,10 +87,15 @@ def test_what_is_read_as_usual_is_not_left_to_the_method(tiny_bert: Path, tmp_pa
     usual = EncoderSettings(model=str(tiny_bert))
     save_encoder(tmp_path / "e", TransformerEncoder(usual), made={})
     save_adapter(tmp_path / "a", TransformerEncoder(usual), factors(), rank=2, alpha=6, made={})
-    told = {"marking": usual.marking, "pooling": usual.pooling, "max_length": usual.max_length, "types": []}
+    usually = {
+        "marking": usual.marking,
+        "pooling": usual.pooling,
+        "max_length": usual.max_length,
+        "types": [],
+    }
     for name in ("e", "a"):
         # as it was, should the defaults change
-        assert json.loads((tmp_path / name / "relscout.json").read_text())["read_by"] == told
+        assert json.loads((tmp_path / name / "relscout.json").read_text())["read_by"] == usually
         found = settings_for(str(tmp_path / name), default=OWN)
         assert found == replace(usual, model=str(tmp_path / name))
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import ArtifactError
 from relscout.core.files import whole_file
-from relscout.encoders.pooling import of_text, parse_pooling, turned
+from relscout.encoders.pooling import parse_pooling, turned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,11 +35,10 @@ class Whitening:
     """A map of vectors that keeps their lengths.
 
     Args:
-        directions: Orthonormal directions (r, D), float32. Dimensions of a vector that follow the first D, those of
-            its entity types, stay as they are.
+        directions: Orthonormal directions (r, D), float32.
         factors: What the share of a vector in each direction is multiplied by (r,), float32, in [0, 1].
         marking: Marking of the encoder whose vectors it is for.
-        pooling: Pooling of that encoder, without parts at its end that use no hidden state.
+        pooling: Pooling of that encoder.
     """
 
     directions: NDArray[np.float32]
@@ -51,18 +50,17 @@ class Whitening:
         """Return the whitened vectors (N, D), float32, each as long as before, whatever the other vectors are."""
         directions = self.directions.astype(np.float64)
         damping = 1 - self.factors.astype(np.float64)
-        width = directions.shape[1]
-        whitened = vectors.copy()
-        block = np.zeros((_ROWS, width))
+        whitened = np.empty_like(vectors)
+        block = np.zeros((_ROWS, vectors.shape[1]))
         for start in range(0, len(vectors), _ROWS):
-            some = vectors[start : start + _ROWS, :width]
+            some = vectors[start : start + _ROWS]
             block[: len(some)] = some
             # vectors that are not finite stay so, which the caller reports
             with np.errstate(invalid="ignore", over="ignore"):
                 damped = block - ((block @ directions.T) * damping) @ directions
                 lengths = np.linalg.norm(damped, axis=1)
                 damped *= (np.linalg.norm(block, axis=1) / np.maximum(lengths, _NEAR_ZERO))[:, None]
-            whitened[start : start + len(some), :width] = damped[: len(some)]
+            whitened[start : start + len(some)] = damped[: len(some)]
         return whitened
 
     def of_tensor(self, vectors: Tensor) -> Tensor:
@@ -71,10 +69,9 @@ class Whitening:
 
         directions = torch.from_numpy(self.directions).to(vectors.device)
         damping = 1 - torch.from_numpy(self.factors).to(vectors.device)
-        text, types = vectors[:, : directions.shape[1]], vectors[:, directions.shape[1] :]
-        damped = text - ((text @ directions.T) * damping) @ directions
+        damped = vectors - ((vectors @ directions.T) * damping) @ directions
         lengths = damped.norm(dim=1, keepdim=True).clamp_min(_NEAR_ZERO)
-        return torch.cat([damped * (text.norm(dim=1, keepdim=True) / lengths), types], dim=1)
+        return damped * (vectors.norm(dim=1, keepdim=True) / lengths)
 
     @classmethod
     def fit(
@@ -102,18 +99,18 @@ class Whitening:
             shrinkage: How much of the mean variance is added to that of each direction, above 0; the larger, the
                 weaker is the damping.
             marking: Marking of the encoder.
-            pooling: Its pooling.
+            pooling: Its pooling, all of whose parts use hidden states.
             hidden_size: Dimensions of its hidden states.
         """
         import torch
 
-        parts = parse_pooling(of_text(pooling))
-        dimension = sum(part.width(hidden_size) for part in parts)
+        parts = parse_pooling(pooling)
+        dimension = vectors.shape[1]
         covariance = np.zeros((dimension, dimension))
         for number in np.unique(set_of):
             scatter, freedom = np.zeros_like(covariance), 0
             for relation in np.flatnonzero(set_of == number):
-                views = [vectors[classes == relation, :dimension]]
+                views = [vectors[classes == relation]]
                 if marking == "none":
                     views.append(turned(torch.from_numpy(views[0]), parts, hidden_size).numpy())
                 for some in views:
@@ -131,7 +128,7 @@ class Whitening:
             np.ascontiguousarray(directions[:, -kept:].T).astype(np.float16).astype(np.float32),
             np.minimum(factors[-kept:] / rest, 1).astype(np.float32),
             marking,
-            of_text(pooling),
+            pooling,
         )
 
     def save(self, folder: Path) -> None:

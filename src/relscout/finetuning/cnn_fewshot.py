@@ -43,9 +43,16 @@ from relscout.finetuning.episodes import (
     placed,
 )
 from relscout.finetuning.fewshot import scores_of
-from relscout.finetuning.fewshot_training import CHOSEN_BY, EpisodicTraining, FewShotSettings, Known, Seen
+from relscout.finetuning.fewshot_training import (
+    CHOSEN_BY,
+    EpisodicTraining,
+    FewShotSettings,
+    Known,
+    Seen,
+    apart,
+)
 from relscout.training.checkpointing import CheckpointedTraining
-from relscout.training.labels import canonical, classes_of, digest
+from relscout.training.labels import classes_of, digest
 from relscout.training.stored import Checkpoints, below
 
 
@@ -200,14 +207,9 @@ class CNNFewShot(Parameters):
         """
         options, shape = self._settings, Episode(5, 1)
         episodes = options.of_episodes
-        known, warnings = canonical(labeled)
+        known, held, seen, warnings = apart(labeled, dev)
+        held = held or []
         names, classes = classes_of(known)
-        seen = Seen.of(known)
-        held: list[RelationInstance] = []
-        if dev is not None:
-            unseen, left_out = seen.apart(dev, "raise", where="dev")
-            held, repeated = canonical(unseen)
-            warnings += [*left_out, *(f"dev: {warning}" for warning in repeated)]
         encoder = WordEncoder.of(known, options.of_network, seed=checked_seed(self.seed))
         lost: Counter[str] = Counter()
         prepared = encoder.prepare(known, progress=progress, on_loss=lambda _, what: lost.update([what]))

@@ -482,6 +482,23 @@ class FewShotFit:
     report: dict[str, Any] = field(default_factory=lambda: {"warnings": []})
 
 
+def apart(
+    labeled: Sequence[RelationInstance], dev: Sequence[RelationInstance] | None
+) -> tuple[list[RelationInstance], list[RelationInstance] | None, Seen, list[str]]:
+    """Return the instances to learn from, those to select weights on, what was seen, and warnings.
+
+    Raises:
+        InputError: An instance has no gold relation, or ``labeled`` and ``dev`` share relations.
+    """
+    known, warnings = canonical(labeled)
+    seen = Seen.of(known)
+    if dev is None:
+        return known, None, seen, warnings
+    unseen, left_out = seen.apart(dev, "raise", where="dev")
+    held, repeated = canonical(unseen)
+    return known, held, seen, [*warnings, *left_out, *(f"dev: {warning}" for warning in repeated)]
+
+
 def learn(
     encoder: TransformerEncoder,
     labeled: Sequence[RelationInstance],
@@ -511,13 +528,7 @@ def learn(
         SettingError: The encoder cannot be trained.
         DivergedError: The loss is no longer a number.
     """
-    known, warnings = canonical(labeled)
-    seen = Seen.of(known)
-    held = None
-    if dev is not None:
-        unseen, left_out = seen.apart(dev, "raise", where="dev")
-        held, repeated = canonical(unseen)
-        warnings += [*left_out, *(f"dev: {warning}" for warning in repeated)]
+    known, held, seen, warnings = apart(labeled, dev)
     lost: Counter[str] = Counter()
 
     def on_loss(_: RelationInstance, what: str) -> None:

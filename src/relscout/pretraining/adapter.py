@@ -29,6 +29,7 @@ from relscout.core.settings import (
     to_mapping,
 )
 from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
+from relscout.encoders.pooling import of_text
 from relscout.encoders.saved import check_adapter, save_adapter
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.encoders.whitening import Whitening
@@ -189,10 +190,11 @@ def _whitening(
     options: AdapterSettings,
     progress: Progress,
 ) -> Whitening | None:
-    """Return the whitening of a trained encoder, fitted to what it was trained on."""
-    if not options.whitening_rank:
-        return None
+    """Return the whitening of a trained encoder, fitted to what it was trained on; none next to entity types."""
     encoder = tunable.base
+    pooling = encoder.settings.pooling
+    if not options.whitening_rank or pooling != of_text(pooling):
+        return None
     measured = np.sort(
         np.concatenate(
             [
@@ -214,7 +216,7 @@ def _whitening(
         rank=options.whitening_rank,
         shrinkage=options.whitening_shrinkage,
         marking=encoder.settings.marking,
-        pooling=encoder.settings.pooling,
+        pooling=pooling,
         hidden_size=encoder.hidden_size,
     )
 

@@ -190,6 +190,8 @@ def test_without_directions_nothing_is_whitened(
     assert train_adapter(labeled, plain, settings=settings, out=tmp_path / "none").whitening is None
     assert not (tmp_path / "none" / WHITENING).exists()
     assert loaded(tmp_path / "none").whitening is None
+    typed = TransformerEncoder(loaded(adapter, "span-mean@2+between+coarse-types").settings)
+    assert train_adapter(labeled, typed, settings=QUICK).whitening is None
 
 
 def test_a_damaged_whitening_is_an_error(adapter: Path, labeled: list[RelationInstance]) -> None:

@@ -69,9 +69,10 @@ class Whitening:
 
         directions = torch.from_numpy(self.directions).to(vectors.device)
         damping = 1 - torch.from_numpy(self.factors).to(vectors.device)
-        damped = vectors - ((vectors @ directions.T) * damping) @ directions
+        damped: Tensor = vectors - ((vectors @ directions.T) * damping) @ directions
         lengths = damped.norm(dim=1, keepdim=True).clamp_min(_NEAR_ZERO)
-        return damped * (vectors.norm(dim=1, keepdim=True) / lengths)
+        scale: Tensor = vectors.norm(dim=1, keepdim=True) / lengths
+        return damped * scale
 
     @classmethod
     def fit(

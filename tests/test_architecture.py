@@ -58,6 +58,7 @@ HOMES = {
     "prometheus_client": {"serve"},
     "spacy": {"io.readers", "text", "serve"},
     "ray": {"encoders"},
+    "openvino": {"encoders"},
     "accelerate": {"pretraining"},
     "matplotlib": {"lab", "report"},
 }

@@ -76,7 +76,8 @@ def trains_in_bfloat16(asked: str, device: torch.device) -> bool:
     return device.type == "cpu" and supported is not None and bool(supported())
 
 
-Dtype = Literal["float32", "bfloat16", "float16"]
+Dtype = Literal["float32", "bfloat16", "float16", "int8"]
+Backend = Literal["torch", "openvino"]
 DEVICES = ("auto", "cpu", "cuda", "mps")
 #: Holds two entities and the longest markers (two types of four tokens each) and the tokenizer's special tokens.
 SHORTEST_INPUT = 32
@@ -95,7 +96,9 @@ class EncoderSettings:
     max_length: Annotated[int, Field(le=LARGEST)] = 128
     """Maximum input length in tokens, with special tokens, at least 32; longer ones are cut around the entities."""
     dtype: Dtype = "float32"
-    """Data type of the transformer; the vectors are always float32."""
+    """Data type of the transformer; the vectors are always float32. ``int8`` needs the backend ``openvino``."""
+    backend: Backend = "torch"
+    """What runs the transformer: ``torch``, or ``openvino`` (an extra), which is faster on processors."""
     device: str = "auto"
     """``cpu``, ``mps``, ``cuda`` or ``cuda:N``; ``auto`` takes CUDA, then MPS, then the CPU."""
     batch_tokens: Annotated[int, Field(le=LARGEST)] = 2048
@@ -109,6 +112,18 @@ class EncoderSettings:
     def __post_init__(self) -> None:
         if self.device not in DEVICES and not re.fullmatch("cuda:[0-9]{1,3}", self.device):
             raise UnknownNameError("device", self.device, (*DEVICES, "cuda:N"))
+        if self.backend == "torch" and self.dtype == "int8":
+            raise SettingError(
+                "dtype 'int8' needs the backend 'openvino'; PyTorch computes in float32 or bfloat16"
+            )
+        if self.backend == "openvino" and self.dtype == "float16":
+            raise SettingError(
+                "the backend 'openvino' computes in float32, bfloat16 or int8, not in 'float16'"
+            )
+        if self.backend == "openvino" and self.device not in ("auto", "cpu"):
+            raise SettingError(
+                f"the backend 'openvino' runs on the processor, but device is {self.device!r}; take the backend 'torch'"
+            )
         if self.max_length < SHORTEST_INPUT:
             raise SettingError(
                 f"max_length is {self.max_length}, but two entities and their markers need {SHORTEST_INPUT} tokens"

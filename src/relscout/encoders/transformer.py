@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from relscout.core.errors import ArtifactError, RelscoutError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
+from relscout.encoders.backends import OpenVINOModel
 from relscout.encoders.cache import StoredSentence, VectorCache, empty_vectors
 from relscout.encoders.inputs import (
     Input,
@@ -393,7 +394,7 @@ class TransformerEncoder:
     @cached_property
     def device(self) -> torch.device:
         """Where the transformer runs."""
-        return choose_device(self.settings.device)
+        return choose_device(self.settings.device if self.settings.backend == "torch" else "cpu")
 
     @cached_property
     def depth(self) -> int:
@@ -516,7 +517,10 @@ class TransformerEncoder:
         first = np.flatnonzero(np.diff(sentences, prepend=-1)).tolist()
         ids, of_sentences = collate([inputs[place] for place in first], self.vocabulary, self.device)
         with torch.inference_mode():
-            states = self.hidden_states(ids, of_sentences)
+            if self._compiled is None:
+                states = self.hidden_states(ids, of_sentences)
+            else:
+                states = self._compiled(ids, self.model_inputs(ids, of_sentences)["attention_mask"])
             return pieces_of(states, places_of(inputs, self.vocabulary), self.parts, sentences=sentences)
 
     def _stored(
@@ -593,8 +597,19 @@ class TransformerEncoder:
     @cached_property
     def _cache_name(self) -> str:
         # the bytes of a vector depend on the arithmetic
-        how = f"{self.fingerprint} {self.settings.dtype} {self.device.type}"
+        backend = "" if self.settings.backend == "torch" else f" {self.settings.backend}"
+        how = f"{self.fingerprint} {self.settings.dtype} {self.device.type}{backend}"
         return blake2b(how.encode(), digest_size=16).hexdigest()
+
+    @cached_property
+    def _compiled(self) -> OpenVINOModel | None:
+        """The model as another backend runs it; ``None`` for PyTorch."""
+        if self.settings.backend == "torch":
+            return None
+        layers = {
+            self.depth if part.layer is None else part.layer for part in self.parts if reads_states(part)
+        }
+        return OpenVINOModel(self.model, sorted(layers), dtype=self.settings.dtype)
 
     @cached_property
     def _config(self) -> Any:
@@ -611,7 +626,10 @@ class TransformerEncoder:
         # read once, before the first product of matrices: oneDNN keeps the code, and its buffers, for the last so many
         # shapes; with its default of 1,024, training on sentences of all lengths takes gigabytes
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KEPT_SHAPES)
-        model = load_weights(settings.model, dtype=settings.dtype)
+        # another backend converts float32 weights
+        model = load_weights(
+            settings.model, dtype=settings.dtype if settings.backend == "torch" else "float32"
+        )
         check_length(model, settings.max_length)
         n_layers = drop_layers_above(model, depth, n_layers=self._config.num_hidden_layers)
         if self.vocabulary.n_new_embeddings:

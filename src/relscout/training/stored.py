@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -14,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.errors import ArtifactError, OutputError, SettingError
+from relscout.core.errors import ArtifactError, InputWarning, OutputError, SettingError
 from relscout.core.files import Artifact, load_artifact, save_artifact
 from relscout.core.instances import RelationInstance
 from relscout.core.settings import from_mapping, to_mapping
@@ -28,6 +29,7 @@ from relscout.encoders import (
     name_of,
     underlying,
 )
+from relscout.encoders.backends import MOVED
 from relscout.encoders.cache import instance_key
 from relscout.encoders.settings import absolute
 
@@ -85,6 +87,7 @@ def stored_encoder(
     if given is not None:
         check_encoder_like(given)
         check_encoder(given, fingerprint)
+        _warn_of_other_arithmetic(values, given)
         return given
     if "class" in values:
         raise ArtifactError(
@@ -92,6 +95,22 @@ def stored_encoder(
             f"with the fingerprint {fingerprint!r}: load(folder, encoder=…)"
         )
     return stored_transformer(values, tensors)
+
+
+def _warn_of_other_arithmetic(values: Mapping[str, Any], given: Encoder) -> None:
+    """Warn if an encoder computes otherwise than that of the fit, whose weights it has."""
+    transformer = underlying(given)
+    if transformer is None or "class" in values:
+        return
+    fitted = encoder_settings(values)
+    now = transformer.settings
+    if (fitted.backend, fitted.dtype) != (now.backend, now.dtype):
+        warnings.warn(
+            f"this was fitted with vectors of {fitted.backend}, {fitted.dtype}, and the encoder that is given computes "
+            f"with {now.backend}, {now.dtype}: {MOVED}, so that instances between two relations may get the other one",
+            InputWarning,
+            stacklevel=4,
+        )
 
 
 def stored_transformer(values: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> TransformerEncoder:

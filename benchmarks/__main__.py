@@ -30,6 +30,12 @@ def main() -> None:
     dtypes.add_argument("--data", type=Path, required=True)
     dtypes.add_argument("--seeds", type=int, default=3)
     dtypes.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
+    backends = commands.add_parser("backends", help="PyTorch, its compiler, OpenVINO and ONNX Runtime")
+    backends.add_argument("--data", type=Path, required=True)
+    backends.add_argument("--instances", type=int, default=1500)
+    backends.add_argument("--rounds", type=int, default=5)
+    backends.add_argument("--seeds", type=int, default=5)
+    backends.add_argument("--supported", action="store_true", help="only the backends that relscout has")
     million = commands.add_parser("million", help="k-means, metrics and names on up to a million vectors")
     million.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
     speed = commands.add_parser("selfore-speed", help="a loop of SelfORE, against whole passes padded to 128")
@@ -138,6 +144,16 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             cache = VectorCache(options.cache or Path(folder) / "vectors.sqlite")
             compared.run(options.data, cache, seeds=range(options.seeds))
+    elif options.command == "backends":
+        from benchmarks import backends as alternatives
+
+        alternatives.run(
+            options.data,
+            n_instances=options.instances,
+            rounds=options.rounds,
+            seeds=range(options.seeds),
+            supported_only=options.supported,
+        )
     elif options.command == "no-relation":
         from benchmarks import no_relation
         from relscout import VectorCache

@@ -111,6 +111,8 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield "## Speed and memory"
     yield _encoding(_record("encoding"))
     yield _dtypes(_record("dtypes"))
+    if (RESULTS / "backends.json").is_file():
+        yield _backends(_record("backends"))
     yield _one_pass(_record("one-pass"))
     yield _million(_record("million"))
     yield _report_speed(_record("report-speed"))
@@ -672,6 +674,30 @@ K-means on {record["protocol"]}, seeds: {len(record["seeds"])}. Mean cosine simi
 an instance: {record["cosine"]["mean"]}.
 
 {_table(("", "B³ F1", "V-measure", "ARI"), table)}
+{_source(record)}"""
+
+
+def _backends(record: Row) -> str:
+    table = [
+        (
+            name,
+            _number(row["times_float32"], 2),
+            _number(row["start_seconds"], 1),
+            row["cosine"]["mean"],
+            _number(row["b3_f1"]["mean"]),
+            "" if row["b3_f1"]["std"] is None else _number(row["b3_f1"]["std"]),
+        )
+        for name, row in record["rows"].items()
+    ]
+    head = ("", "speed, times float32", "seconds to load and convert", "cosine", "B³ F1", "±")
+    return f"""### Backends
+
+Processor time for {record["instances"]:,} sentences on {record["threads"]} thread, default encoder; mean cosine
+similarity with the vectors of PyTorch in float32, and clusters of {record["clustered"]:,} instances of
+{record["protocol"]} by k-means, {len(record["seeds"])} seeds. PyTorch's compiler and ONNX Runtime are no backends of
+relscout.
+
+{_table(head, table)}
 {_source(record)}"""
 
 

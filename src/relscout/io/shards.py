@@ -78,6 +78,11 @@ def shard_path(folder: Path, index: int) -> Path:
     return folder / f"part-{index:05d}.parquet"
 
 
+def is_shard(name: str) -> bool:
+    """Return whether a file name is that of a shard."""
+    return _NAME.fullmatch(name) is not None
+
+
 def write_shard(folder: Path, index: int, rows: Iterable[Row], kind: RowKind[Row]) -> Path:
     """Write one shard, which appears whole or not at all, and return its file; an older one is replaced.
 
@@ -149,7 +154,7 @@ def shard_files(folder: Path, *, count: int | None = None) -> list[Path]:
     except OSError as error:
         raise ArtifactError(f"{folder}: {error.strerror or error}; expected a folder of shards") from error
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not is_shard(name):
             raise ArtifactError(
                 f"{folder / name} is not a shard; expected only files such as {shard_path(folder, 0).name}"
             )
@@ -233,6 +238,8 @@ class ShardedRows(Sequence[Row]):
     def __init__(self, folder: Path, kind: RowKind[Row], *, count: int | None = None) -> None:
         self.folder, self.kind = folder, kind
         footers = [(path, _footer(path, kind)) for path in shard_files(folder, count=count)]
+        #: Number of rows of the first shard, at least 1.
+        self.rows_per_shard = max(1, footers[0][1].num_rows)
         self._groups = [
             (path, group, footer) for path, footer in footers for group in range(footer.num_row_groups)
         ]

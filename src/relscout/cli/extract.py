@@ -90,8 +90,8 @@ def command(
         )
         with caching.opened() as (vectors, progress):
             run.use_cache(vectors)
-            instances = reading.instances(inputs, skipped, progress=progress)
-            _extract_batches(run, instances, limit, is_kept, skipped, out, to, allow_unknown_tokens, progress)
+            streamed = reading.instances(inputs, skipped, progress=progress)
+            _extract_batches(run, streamed, limit, is_kept, skipped, out, to, allow_unknown_tokens, progress)
         return
     with caching.opened() as (vectors, progress):
         instances = list(reading.instances(inputs, skipped, progress=progress))

@@ -21,6 +21,7 @@ _NAMES_OR_FILES = ("encoder", "none", "spacy", "token_classifier")
 #: Parameters that do not change the result.
 _NOT_ASKED = (
     *("out", "overwrite", "no_report", "as_json", "cache", "no_cache", "device", "names_timeout", "context"),
+    "shard_above",
 )
 
 

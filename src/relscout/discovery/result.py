@@ -38,6 +38,7 @@ from relscout.encoders import (
     known_share,
     loss_warnings,
     name_of,
+    readable_share,
     unknown_token_warning,
 )
 from relscout.io.readers.given import Given, as_instances
@@ -156,6 +157,7 @@ class Discovery:
         *,
         precision: float | None = None,
         allow_unknown_tokens: bool = False,
+        unknown_tokens: float | None = None,
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> Assignments:
@@ -166,6 +168,8 @@ class Discovery:
             precision: For text in which every pair of entities is an instance: expected share of related pairs among
                 those that get a relation, in (0, 1]; ``None`` keeps the thresholds of the run, if it has any.
             allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
+            unknown_tokens: Share of tokens that the encoder does not know, in [0, 1], of the corpus that the instances
+                are a part of, which is then not checked; by default that of the instances.
             progress: Progress callback.
             on_loss: Called with each truncated instance and what was lost.
 
@@ -176,9 +180,13 @@ class Discovery:
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
         encoder = self.model.encoder
-        readable = known_share(encoder, [instance.text for instance in bare])
-        if warning := unknown_token_warning(1 - readable, name_of(encoder)):
-            check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
+        warning = None
+        if unknown_tokens is not None:
+            readable = readable_share(unknown_tokens)
+        else:
+            readable = known_share(encoder, [instance.text for instance in bare])
+            if warning := unknown_token_warning(1 - readable, name_of(encoder)):
+                check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
         lost: Counter[str] = Counter()
 
         def note_loss(instance: RelationInstance, what: str) -> None:
@@ -554,17 +562,25 @@ class Discovery:
         """Return the discovery with JSON values added to, or replaced in, its ``run``."""
         return dataclasses.replace(self, run={**self.run, **what})
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, *, shard_above: int | None = None) -> None:
         """Write the discovery to a folder: assignments, relations, triples, facts, entities, run record and model.
+
+        Args:
+            folder: The folder.
+            shard_above: Number of instances above which instances, assignments, triples and facts are sharded Parquet
+                (:mod:`relscout.io.shards`) in place of JSON Lines; 200,000 if left out, or 0 if the discovery was
+                loaded from shards.
 
         Raises:
             OutputError: The folder holds something else or cannot be written.
+            SettingError: ``shard_above`` is below 0.
         """
         storage.save(
             Path(folder),
             storage.Parts(self.relations, self.assignments, self.model, self.run, self.merged),
             self.triples(),
             self.found_facts,
+            shard_above=shard_above,
         )
 
     @classmethod
@@ -631,7 +647,9 @@ class Discovery:
 
     @cached_property
     def _by_id(self) -> dict[str, RelationInstance]:
-        return {instance.id: instance for instance in self.assignments.instances}
+        """The examples of the relations, by id."""
+        shown = {id for relation in self.relations for id in relation.examples}
+        return {instance.id: instance for instance in self.assignments.instances if instance.id in shown}
 
 
 def _marked(instance: RelationInstance) -> str:

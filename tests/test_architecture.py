@@ -20,7 +20,7 @@ TESTS = Path(__file__).parent
 #: count on their own: they do not import each other.
 LAYERS = (
     {"core"},
-    {"io.packing", "io.formulas"},
+    {"io.packing", "io.formulas", "io.shards"},
     {
         "io",
         "io.readers",

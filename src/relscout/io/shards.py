@@ -1,0 +1,413 @@
+"""Sharded Parquet: relation instances, assignments and facts in a folder of numbered files.
+
+::
+
+    instances/part-00000.parquet, part-00001.parquet, …
+
+A shard appears whole or not at all, so that several processes can write to a folder, and a process that was killed
+resumes with the shards that are missing. Shards are compressed with zstd. Their schema has two entries of metadata:
+``relscout.rows``, the kind of the rows, and ``relscout.version``, the version of the columns. The same rows give the
+same bytes.
+
+Columns of instances (:data:`INSTANCES`), which are also a table that :func:`relscout.read` reads:
+
+==========================================  ====================================================================
+column                                      content
+==========================================  ====================================================================
+``id``, ``text``                            string
+``head_start``, ``head_end``                int32, offsets into ``text`` in code points, end exclusive
+``head_type``, ``head_id``                  string or null
+``tail_…``                                  the same four of the tail
+``relation``                                string, the gold relation, or null
+``source``, ``document``                    string, empty if unknown
+``document_start``                          int64 or null, offset of ``text`` in the document
+==========================================  ====================================================================
+
+The columns of assignments (:data:`ASSIGNMENTS`) and facts (:data:`FACTS`) are the keys of ``assignments.jsonl`` and
+``facts.jsonl``; ``head`` and ``tail`` of a fact are structs. A lone surrogate, which UTF-8 cannot hold, becomes U+FFFD.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from relscout.core.errors import ArtifactError, InputError
+from relscout.core.files import whole_file
+from relscout.core.instances import Mention, RelationInstance
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+#: Rows of a shard, unless the caller decides otherwise.
+ROWS_PER_SHARD = 100_000
+#: Rows of a row group, the most that are in memory as Python objects at a time.
+ROWS_PER_GROUP = 10_000
+
+_VERSION = 1
+_KIND_KEY, _VERSION_KEY = b"relscout.rows", b"relscout.version"
+_NAME = re.compile(r"part-(?P<index>[0-9]{5,})\.parquet")
+_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), 0xFFFD)
+
+Row = TypeVar("Row")
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class RowKind(Generic[Row]):
+    """A kind of rows: its columns, and how a row becomes a record ``{column: value}`` and back."""
+
+    name: str
+    """Stored in each shard, such as ``"instances"``."""
+    schema: Callable[[], pa.Schema]
+    """Returns the columns."""
+    record_of: Callable[[Row], Record]
+    """Returns the record of a row."""
+    row_of: Callable[[Record], Row]
+    """Returns the row of a record."""
+
+
+def shard_path(folder: Path, index: int) -> Path:
+    """Return the file of a shard, counted from 0."""
+    return folder / f"part-{index:05d}.parquet"
+
+
+def write_shard(folder: Path, index: int, rows: Iterable[Row], kind: RowKind[Row]) -> Path:
+    """Write one shard, which appears whole or not at all, and return its file; an older one is replaced.
+
+    Args:
+        folder: The folder, which must exist.
+        index: Number of the shard, from 0. Shards may be written in any order, by several processes.
+        rows: Its rows, consumed in groups of :data:`ROWS_PER_GROUP`; there may be none.
+        kind: :data:`INSTANCES`, :data:`ASSIGNMENTS` or :data:`FACTS`.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    schema = kind.schema().with_metadata({_KIND_KEY: kind.name.encode(), _VERSION_KEY: b"%d" % _VERSION})
+    path, stream = shard_path(folder, index), iter(rows)
+    with (
+        whole_file(path) as partial,
+        parquet.ParquetWriter(partial, schema, compression="zstd", write_page_checksum=True) as shard,
+    ):
+        while group := [kind.record_of(row) for row in islice(stream, ROWS_PER_GROUP)]:
+            try:
+                table = pa.Table.from_pylist(group, schema=schema)
+            except UnicodeEncodeError:
+                table = pa.Table.from_pylist([_encodable(record) for record in group], schema=schema)
+            shard.write_table(table)
+    return path
+
+
+def write_shards(
+    folder: Path, rows: Iterable[Row], kind: RowKind[Row], *, rows_per_shard: int = ROWS_PER_SHARD
+) -> int:
+    """Write rows as consecutive shards from 0 to an empty folder, and return the number of rows.
+
+    Without rows, one empty shard is written, which keeps the columns.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    stream, index, count = iter(rows), 0, 0
+
+    def counted(part: Iterable[Row]) -> Iterator[Row]:
+        nonlocal count
+        for row in part:
+            count += 1
+            yield row
+
+    first = list(islice(stream, 1))
+    while first or index == 0:
+        write_shard(folder, index, counted(chain(first, islice(stream, rows_per_shard - 1))), kind)
+        first, index = list(islice(stream, 1)), index + 1
+    return count
+
+
+def shard_files(folder: Path, *, count: int | None = None) -> list[Path]:
+    """Return the shards of a folder in order.
+
+    Args:
+        folder: The folder.
+        count: Expected number of shards; if left out, the highest number counts.
+
+    Raises:
+        ArtifactError: There is no such folder, it has no shard, a shard is missing, or a file is no shard.
+    """
+    try:
+        names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise ArtifactError(f"{folder}: {error.strerror or error}; expected a folder of shards") from error
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ArtifactError(
+                f"{folder / name} is not a shard; expected only files such as {shard_path(folder, 0).name}"
+            )
+    indices = {int(match["index"]) for name in names if (match := _NAME.fullmatch(name))}
+    for index in range(max(indices, default=0) + 1 if count is None else count):
+        if index not in indices:
+            raise ArtifactError(f"{shard_path(folder, index)} is missing; write it again, or restore it")
+    if count is not None and len(indices) > count:
+        raise ArtifactError(f"{shard_path(folder, max(indices))} is one shard too many; expected {count}")
+    return [shard_path(folder, index) for index in sorted(indices)]
+
+
+def read_shards(folder: Path, kind: RowKind[Row], *, count: int | None = None) -> Iterator[Row]:
+    """Yield the rows of all shards in order, with one row group in memory.
+
+    Args:
+        folder: The folder.
+        kind: What its rows are.
+        count: Expected number of shards; if left out, the highest number counts.
+
+    Raises:
+        ArtifactError: As for :func:`shard_files` and :func:`read_shard`.
+    """
+    for path in shard_files(folder, count=count):
+        yield from read_shard(path, kind)
+
+
+def read_shard(path: Path, kind: RowKind[Row]) -> Iterator[Row]:
+    """Yield the rows of one shard, with one row group in memory.
+
+    Raises:
+        ArtifactError: The file is missing, cut off, damaged, of another kind or of a newer version.
+    """
+    for group in range(len(row_group_sizes(path, kind))):
+        yield from read_group(path, group, kind)
+
+
+def row_group_sizes(path: Path, kind: RowKind[Any]) -> list[int]:
+    """Return the number of rows of each row group of a shard, which only its footer is read for.
+
+    Raises:
+        ArtifactError: As for :func:`read_shard`.
+    """
+    from pyarrow import parquet
+
+    try:
+        footer = parquet.read_metadata(path)
+        metadata = footer.metadata or {}
+        sizes = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
+        columns = footer.schema.to_arrow_schema().names
+    except _failures() as error:
+        raise _damaged(path, error) from error
+    written, version = metadata.get(_KIND_KEY), metadata.get(_VERSION_KEY, b"")
+    if written != kind.name.encode():
+        of = f"holds {written.decode('utf-8', 'replace')}" if written else "was not written by relscout"
+        raise ArtifactError(f"{path} {of}; expected a shard of {kind.name}")
+    if not version.isdigit() or int(version) > _VERSION:
+        raise ArtifactError(
+            f"{path} has version {version.decode('utf-8', 'replace')!r}, this relscout reads version {_VERSION}; "
+            "update relscout"
+        )
+    if missing := [name for name in kind.schema().names if name not in columns]:
+        raise ArtifactError(f"{path} lacks the column {missing[0]!r} of {kind.name}; write it again")
+    return sizes
+
+
+def read_group(path: Path, group: int, kind: RowKind[Row]) -> list[Row]:
+    """Return the rows of one row group of a shard.
+
+    Raises:
+        ArtifactError: The file is missing, cut off or damaged.
+    """
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as shard:
+            table = shard.read_row_group(group, columns=kind.schema().names)
+        table.validate(full=True)
+        return [kind.row_of(record) for record in table.to_pylist()]
+    except (*_failures(), InputError, TypeError, KeyError) as error:
+        raise _damaged(path, error) from error
+
+
+class ShardedRows(Sequence[Row]):
+    """The rows of a folder as a sequence that is read from the disk when it is used.
+
+    Iteration reads the shards in order, with one row group in memory. Single rows come from a cache of the row groups
+    that were used last.
+
+    Args:
+        folder: The folder.
+        kind: What its rows are.
+        count: Expected number of shards; if left out, the highest number counts.
+
+    Raises:
+        ArtifactError: As for :func:`read_shards`; also later, if a shard is damaged or removed in the meantime.
+    """
+
+    _CACHED = 8
+
+    def __init__(self, folder: Path, kind: RowKind[Row], *, count: int | None = None) -> None:
+        self.folder, self.kind = folder, kind
+        self._groups = [
+            (path, group, size)
+            for path in shard_files(folder, count=count)
+            for group, size in enumerate(row_group_sizes(path, kind))
+        ]
+        #: First row of each group, and the number of all rows.
+        self._starts = [0, *accumulate(size for _, _, size in self._groups)]
+        self._cache: OrderedDict[int, list[Row]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __iter__(self) -> Iterator[Row]:
+        for path, group, _ in self._groups:
+            yield from read_group(path, group, self.kind)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        if isinstance(place, slice):
+            return [self[row] for row in range(*place.indices(len(self)))]
+        row = place + len(self) if place < 0 else place
+        if not 0 <= row < len(self):
+            raise IndexError(f"row {place} of {len(self)}")
+        number = bisect_right(self._starts, row) - 1
+        return self._group(number)[row - self._starts[number]]
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} {self.kind.name} in {self.folder}>"
+
+    def _group(self, number: int) -> list[Row]:
+        if number in self._cache:
+            self._cache.move_to_end(number)
+        else:
+            path, group, _ = self._groups[number]
+            self._cache[number] = read_group(path, group, self.kind)
+            if len(self._cache) > self._CACHED:
+                self._cache.popitem(last=False)
+        return self._cache[number]
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    import pyarrow as pa
+
+    return pa.ArrowException, OSError, ValueError
+
+
+def _damaged(path: Path, error: Exception) -> ArtifactError:
+    if not path.is_file():
+        return ArtifactError(f"{path} is missing; write it again, or restore it")
+    line = (str(error).strip() or type(error).__name__).split("\n")[0]
+    return ArtifactError(
+        f"{path} is damaged, cut off or no Parquet file ({line}); write it again, or restore it"
+    )
+
+
+def _encodable(value: Any) -> Any:
+    """Return a value of a record with every lone surrogate replaced."""
+    if isinstance(value, str):
+        return value.translate(_SURROGATES)
+    if isinstance(value, Mapping):
+        return {key: _encodable(item) for key, item in value.items()}
+    return [_encodable(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _instance_columns() -> pa.Schema:
+    import pyarrow as pa
+
+    offsets = [
+        (f"{role}_{name}", kind)
+        for role in ("head", "tail")
+        for name, kind in (
+            *(("start", pa.int32()), ("end", pa.int32())),
+            *(("type", pa.string()), ("id", pa.string())),
+        )
+    ]
+    named = [(name, pa.string()) for name in ("relation", "source", "document")]
+    return pa.schema(
+        [("id", pa.string()), ("text", pa.string()), *offsets, *named, ("document_start", pa.int64())]
+    )
+
+
+def _instance_record(instance: RelationInstance) -> Record:
+    head, tail = instance.head, instance.tail
+    return {
+        "id": instance.id,
+        "text": instance.text,
+        "head_start": head.start,
+        "head_end": head.end,
+        "head_type": head.type,
+        "head_id": head.entity_id,
+        "tail_start": tail.start,
+        "tail_end": tail.end,
+        "tail_type": tail.type,
+        "tail_id": tail.entity_id,
+        "relation": instance.relation,
+        "source": instance.source,
+        "document": instance.document,
+        "document_start": instance.document_start,
+    }
+
+
+def _instance(record: Record) -> RelationInstance:
+    head, tail = (
+        Mention(*(record[f"{role}_{name}"] for name in ("start", "end", "type", "id")))
+        for role in ("head", "tail")
+    )
+    named = {name: record[name] for name in ("relation", "id", "source", "document", "document_start")}
+    return RelationInstance(record["text"], head, tail, **named)
+
+
+def _assignment_columns() -> pa.Schema:
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            ("id", pa.string()),
+            ("relation_id", pa.int64()),
+            ("relation", pa.string()),
+            ("confidence", pa.float32()),
+            ("related", pa.float32()),
+            ("polarity", pa.string()),
+            ("phrase", pa.string()),
+        ]
+    )
+
+
+def _fact_columns() -> pa.Schema:
+    import pyarrow as pa
+
+    end = pa.struct([(name, pa.string()) for name in ("id", "name", "type")])
+    return pa.schema(
+        [
+            ("head", end),
+            ("relation_id", pa.int64()),
+            ("relation", pa.string()),
+            ("tail", end),
+            ("support", pa.int64()),
+            ("documents", pa.int64()),
+            ("confidence", pa.float64()),
+            ("phrase", pa.string()),
+            ("evidence", pa.list_(pa.string())),
+        ]
+    )
+
+
+def _unchanged(record: Record) -> Record:
+    return record
+
+
+#: Rows are :class:`relscout.core.instances.RelationInstance`; ``parse`` is not stored.
+INSTANCES = RowKind("instances", _instance_columns, _instance_record, _instance)
+#: Rows are dictionaries with the keys of ``assignments.jsonl``.
+ASSIGNMENTS: RowKind[Record] = RowKind("assignments", _assignment_columns, _unchanged, _unchanged)
+#: Rows are dictionaries with the keys of ``facts.jsonl``; see :func:`relscout.io.writers.jsonl.fact_record`.
+FACTS: RowKind[Record] = RowKind("facts", _fact_columns, _unchanged, _unchanged)

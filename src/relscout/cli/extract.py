@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ import typer
 from relscout.cli import options
 from relscout.cli.options import check_file, written_files
 from relscout.cli.reading import NOTHING_PAIRED, TextReading
-from relscout.cli.screen import Skipped, say, say_note
+from relscout.cli.screen import Skipped, progress_bars, say, say_note
 from relscout.core.errors import SettingError
 from relscout.core.wording import counted
 
@@ -46,12 +47,16 @@ def command(
     *,
     reading: TextReading,
     caching: options.Caching,
+    sharding: options.Sharding,
 ) -> None:
     """Apply the relations of a run to new text.
 
     Writes triples with their sentence and its place; with --facts, sentences about the same two entities are
     combined into one fact with its support. Without --out, JSON Lines go to standard output. INPUT is as for
     'relscout discover'.
+
+    --ray works on several processes or machines, shard by shard; the result is the same. Killed work continues when you
+    start the same command again.
     """
     from relscout.discovery.extraction import load_extractor
     from relscout.discovery.relation import find_facts, minimum_confidences
@@ -63,8 +68,13 @@ def command(
     _check_output(out, to)
     if precision is not None:
         checked_precision(precision)
-    is_text = reading.is_plain_text(inputs)
     given = _min_confidence(min_confidence or ())
+    if sharding.ray is not None:
+        chosen = {"min_confidence": given, "precision": precision, "drop_negated": drop_negated}
+        chosen["allow_unknown_tokens"] = allow_unknown_tokens
+        _extract_sharded(model, inputs, out, to, facts, reading, sharding, chosen)
+        return
+    is_text = reading.is_plain_text(inputs)
     extractor = load_extractor(model)
     least = minimum_confidences(given, extractor.names)
     skipped = Skipped()
@@ -98,16 +108,86 @@ def command(
         say(f"{counted(write_facts(gathered, out, format=to, triples=evidence), 'fact')} written to {out}")
         return
     if doubted := sum(triple.polarity != "asserted" for triple in triples):
-        say_note(
-            f"{counted(doubted, 'triple')} negated or hypothetical (field 'polarity'); leave such triples out with "
-            "--drop-negated"
-        )
+        say_note(_about_doubted(doubted))
     if out is None:
         _print(map(record, triples))
         return
     count = write(triples, out, format=to, model_version=extractor.version)
     of = f"{counted(count, 'triple')} of {counted(len(instances), 'instance')}"
     say(f"{of} written to {written_files(out, to)}")
+
+
+def _extract_sharded(
+    model: Path,
+    inputs: Sequence[Path],
+    out: Path | None,
+    to: str | None,
+    facts: bool,
+    reading: TextReading,
+    sharding: options.Sharding,
+    chosen: dict[str, Any],
+) -> None:
+    """Extract on the workers of a Ray cluster.
+
+    Args:
+        model: Folder of the run.
+        inputs: The input.
+        out: The output; ``None`` for standard output.
+        to: Format of the output.
+        facts: Whether facts are written in place of triples.
+        reading: How the input is read.
+        sharding: Options about shards and Ray.
+        chosen: Further arguments of :func:`relscout.distributed.extract`.
+    """
+    from relscout.distributed import extract, find_facts
+    from relscout.io.writers import write, write_facts
+    from relscout.io.writers.jsonl import fact_record, record
+
+    work, cluster, skipped = sharding.folder(out), sharding.cluster, Skipped()
+    lost: list[str] = []
+    with progress_bars(resumable=True) as progress, cluster.connected():
+        rows, marking = reading.rows(inputs, skipped, lost=lost if sharding.broken_shards == "skip" else None)
+        extraction = extract(
+            model,
+            rows,
+            work=work,
+            marking=marking,
+            every_pair=marking is not None or reading.pairs == "all",
+            cluster=cluster,
+            progress=progress,
+            **sharding.given,
+            **chosen,
+        )
+        gathered = list(find_facts(extraction, cluster=cluster, progress=progress)) if facts else []
+    skipped.report()
+    if marking is not None:
+        reading.note_language(english=extraction.english)
+        if not extraction.pairs and not skipped.count:
+            say_note(NOTHING_PAIRED)
+    for warning in extraction.warnings:
+        say_note(warning)
+    for broken in (*lost, *extraction.skipped):
+        say_note(f"skipped: {broken}")
+    if extraction.doubted and not facts:
+        say_note(_about_doubted(extraction.doubted))
+    if out is None:
+        _print(map(fact_record, gathered) if facts else map(record, extraction))
+    elif facts:
+        count = write_facts(gathered, out, format=to, triples=extraction)
+        say(f"{counted(count, 'fact')} written to {out}")
+    else:
+        count = write(extraction, out, format=to, model_version=extraction.version)
+        of = f"{counted(count, 'triple')} of {counted(extraction.pairs, 'instance')}"
+        say(f"{of} written to {written_files(out, to)}")
+    if sharding.work is None:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _about_doubted(number: int) -> str:
+    return (
+        f"{counted(number, 'triple')} negated or hypothetical (field 'polarity'); leave such triples out with "
+        "--drop-negated"
+    )
 
 
 def _min_confidence(given: Sequence[str]) -> dict[str, float]:

@@ -223,7 +223,7 @@ class Discovery:
         instances: Sequence[RelationInstance],
         *,
         relatedness: bool = False,
-        parse: bool = True,
+        english: bool | None = None,
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> Scores:
@@ -232,7 +232,8 @@ class Discovery:
         Args:
             instances: Instances without gold relations (N).
             relatedness: Whether to estimate which pairs are related, also if the run does not.
-            parse: Whether to parse the texts, if the run needs the syntax.
+            english: Whether the texts are English, and parsed if the run needs the syntax; by default decided by these
+                texts.
             progress: Progress callback.
             on_loss: Called with each truncated instance and what was lost.
         """
@@ -243,10 +244,10 @@ class Discovery:
             if on_loss is not None:
                 on_loss(instance, what)
 
-        if parse and self.needs_syntax(relatedness=relatedness):
+        if self.needs_syntax(relatedness=relatedness):
             from relscout.text.spacy_pipeline import with_syntax
 
-            instances = with_syntax(instances)
+            instances = with_syntax(instances, english=english)
         probabilities = self.model.predict_proba(instances, progress=progress, on_loss=note_loss)
         related = None
         if self.run.get("relatedness") is not None:

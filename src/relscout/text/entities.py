@@ -164,6 +164,14 @@ class Form:
         if full is not None:
             self.fulls[norm, full] += count
 
+    def merge(self, other: Form) -> None:
+        """Add the counts of the same form in other documents."""
+        self.mentions += other.mentions
+        self.documents |= other.documents
+        self.types += other.types
+        self.norms += other.norms
+        self.fulls += other.fulls
+
 
 class Owners:
     """The entity of each form, updated by decisions."""

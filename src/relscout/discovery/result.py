@@ -248,11 +248,11 @@ class Discovery:
             from relscout.text.spacy_pipeline import with_syntax
 
             instances = with_syntax(instances, english=english)
-        probabilities = self.model.predict_proba(instances, progress=progress, on_loss=note_loss)
-        related = None
-        if self.run.get("relatedness") is not None:
-            related = self.model.relatedness(instances, progress=progress)
-        elif relatedness:
+        by_model = self.run.get("relatedness") is not None
+        related = self.model.relatedness(instances, progress=progress) if by_model else None
+        known = {} if related is None else {"related": related}
+        probabilities = self.model.predict_proba(instances, progress=progress, on_loss=note_loss, **known)
+        if relatedness and not by_model:
             related = self._bundled_detector.probabilities(
                 instances, encoder=self.model.encoder, progress=progress
             )

@@ -19,8 +19,10 @@ from relscout.io.shards import (
     ROWS_PER_GROUP,
     Record,
     ShardedRows,
+    read_columns,
     read_shards,
     shard_files,
+    take,
     write_shard,
     write_shards,
 )
@@ -63,8 +65,7 @@ FACT: Record = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a folder with three shards of three, three and two instances."""
-    (tmp_path / "instances").mkdir()
-    assert write_shards(tmp_path / "instances", INSTANCES_HERE, INSTANCES, rows_per_shard=3) == 8
+    assert write_shards(tmp_path / "instances", INSTANCES_HERE, INSTANCES, rows_per_shard=3) == 3
     return tmp_path / "instances"
 
 
@@ -86,7 +87,7 @@ def test_shards_may_be_written_in_any_order(tmp_path: Path) -> None:
 
 
 def test_no_rows_give_one_empty_shard(tmp_path: Path) -> None:
-    assert write_shards(tmp_path, [], INSTANCES) == 0
+    assert write_shards(tmp_path, [], INSTANCES) == 1
     assert len(shard_files(tmp_path)) == 1
     assert list(read_shards(tmp_path, INSTANCES)) == []
     assert len(ShardedRows(tmp_path, INSTANCES)) == 0
@@ -118,8 +119,9 @@ def test_a_shard_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         write_shard(tmp_path, 0, failing(), INSTANCES)
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
-        write_shard(tmp_path / "missing", 0, INSTANCES_HERE, INSTANCES)
+        write_shard(tmp_path / "file", 0, INSTANCES_HERE, INSTANCES)
 
 
 def test_shards_of_instances_are_a_table_that_read_knows(folder: Path) -> None:
@@ -188,7 +190,19 @@ def test_a_newer_version_is_refused(tmp_path: Path) -> None:
 def test_a_shard_without_a_column_is_refused(tmp_path: Path) -> None:
     table = parquet.read_table(write_shard(tmp_path, 0, [FACT], FACTS))
     parquet.write_table(table.drop_columns(["support"]), tmp_path / "part-00000.parquet")
-    assert "part-00000.parquet lacks the column 'support' of facts" in refused(tmp_path, FACTS)
+    assert "part-00000.parquet: the column 'support' of facts is missing" in refused(tmp_path, FACTS)
+
+
+def test_a_column_of_another_type_is_refused(tmp_path: Path) -> None:
+    table = parquet.read_table(write_shard(tmp_path, 0, [ASSIGNMENT], ASSIGNMENTS))
+    place = table.schema.get_field_index("relation_id")
+    parquet.write_table(table.set_column(place, "relation_id", [["3"]]), tmp_path / "part-00000.parquet")
+    assert "'relation_id' of assignments is string; expected int64, without" in refused(tmp_path, ASSIGNMENTS)
+
+
+def test_some_columns_are_read(folder: Path) -> None:
+    table = read_columns(shard_files(folder)[1], INSTANCES, ["id", "head_start"])
+    assert table.to_pydict() == {"id": [row.id for row in INSTANCES_HERE[3:6]], "head_start": [0, 0, 0]}
 
 
 def test_a_sequence_of_shards_is_read_where_it_is_used(folder: Path) -> None:
@@ -199,6 +213,16 @@ def test_a_sequence_of_shards_is_read_where_it_is_used(folder: Path) -> None:
     assert rows[2:7:2] == INSTANCES_HERE[2:7:2]
     with pytest.raises(IndexError, match="row 8 of 8"):
         rows[8]
+    assert take(rows, [7, 0, 7]) == take(INSTANCES_HERE, [7, 0, 7])
+
+
+def test_a_sequence_survives_writing_the_same_rows_again_and_refuses_others(folder: Path) -> None:
+    rows = ShardedRows(folder, INSTANCES)
+    write_shard(folder, 0, INSTANCES_HERE[:3], INSTANCES)
+    assert rows[0] == INSTANCES_HERE[0]
+    write_shard(folder, 1, INSTANCES_HERE[:3], INSTANCES)
+    with pytest.raises(ArtifactError, match="was replaced by another shard since it was opened"):
+        list(rows)
 
 
 def test_a_sequence_knows_row_groups(tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def command(
         Path | None, typer.Option(metavar="DIR", help="Output directory (default: print only).")
     ] = None,
     overwrite: options.Overwrite = False,
+    shard_above: options.ShardAbove = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Do not write report.html.")] = False,
     settings: Annotated[
         list[str] | None,
@@ -182,12 +183,12 @@ def command(
             )
         if out is not None and fitted is None:
             discovery = discovery.with_run({COMMAND: asked})
-            discovery.save(out)
+            discovery.save(out, shard_above=shard_above)
         named = discovery if naming.is_done(discovery) else naming.apply(discovery, progress=progress)
         if out is not None:
             if named is not discovery:
                 # the run was saved before, so that nothing that happens to its names can lose it
-                named.save(out)
+                named.save(out, shard_above=shard_above)
             if not no_report:
                 from relscout.report import write_report
 
@@ -277,7 +278,15 @@ def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> Non
         limit: Most relations to show.
     """
     from relscout.discovery.choosing import choice_line
-    from relscout.discovery.storage import REPORT
+    from relscout.discovery.storage import (
+        ASSIGNMENTS,
+        ENTITIES,
+        FACTS,
+        RELATIONS,
+        REPORT,
+        SHARDED,
+        TRIPLES,
+    )
 
     console = output()
     seconds = found.run["seconds"]
@@ -304,10 +313,9 @@ def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> Non
         console.print(relations_tree(found))
     if out is not None:
         page = f"{REPORT} (open it in a browser), " if (out / REPORT).is_file() else ""
-        say(
-            f"written to {out}: {page}facts.jsonl, entities.jsonl, relations.jsonl, triples.jsonl, assignments.jsonl, "
-            "run.json, model/"
-        )
+        files = (FACTS, ENTITIES, RELATIONS, TRIPLES, ASSIGNMENTS)
+        written = [name if (out / name).is_file() else f"{SHARDED[name]}/" for name in files]
+        say(f"written to {out}: {page}{', '.join(written)}, run.json, model/")
 
 
 def _what_was_read(found: Discovery, how: str) -> str:

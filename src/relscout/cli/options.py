@@ -81,6 +81,10 @@ Precision = Annotated[
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Random seed.")]
 OutputFolder = Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output in DIR.")]
+ShardAbove = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Write Parquet shards above N instances.", show_default="200000"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

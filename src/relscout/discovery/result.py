@@ -638,17 +638,25 @@ class Discovery:
         """Return the discovery with JSON values added to, or replaced in, its ``run``."""
         return dataclasses.replace(self, run={**self.run, **what})
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, *, shard_above: int | None = None) -> None:
         """Write the discovery to a folder: assignments, relations, triples, facts, entities, run record and model.
+
+        Args:
+            folder: The folder.
+            shard_above: Number of instances above which instances, assignments, triples and facts are sharded Parquet
+                (:mod:`relscout.io.shards`) in place of JSON Lines; 200,000 if left out, or 0 if the discovery was
+                loaded from shards.
 
         Raises:
             OutputError: The folder holds something else or cannot be written.
+            SettingError: ``shard_above`` is below 0.
         """
         storage.save(
             Path(folder),
             storage.Parts(self.relations, self.assignments, self.model, self.run, self.merged),
             self.triples(),
             self.found_facts,
+            shard_above=shard_above,
         )
 
     @classmethod
@@ -715,7 +723,9 @@ class Discovery:
 
     @cached_property
     def _by_id(self) -> dict[str, RelationInstance]:
-        return {instance.id: instance for instance in self.assignments.instances}
+        """The examples of the relations, by id."""
+        shown = {id for relation in self.relations for id in relation.examples}
+        return {instance.id: instance for instance in self.assignments.instances if instance.id in shown}
 
 
 def _marked(instance: RelationInstance) -> str:

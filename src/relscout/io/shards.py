@@ -38,8 +38,8 @@ from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from relscout.core.errors import ArtifactError, InputError
-from relscout.core.files import whole_file
+from relscout.core.errors import ArtifactError
+from relscout.core.files import make_above, whole_file
 from relscout.core.instances import Mention, RelationInstance
 
 if TYPE_CHECKING:
@@ -78,11 +78,16 @@ def shard_path(folder: Path, index: int) -> Path:
     return folder / f"part-{index:05d}.parquet"
 
 
+def is_shard(name: str) -> bool:
+    """Return whether a file name is that of a shard."""
+    return _NAME.fullmatch(name) is not None
+
+
 def write_shard(folder: Path, index: int, rows: Iterable[Row], kind: RowKind[Row]) -> Path:
     """Write one shard, which appears whole or not at all, and return its file; an older one is replaced.
 
     Args:
-        folder: The folder, which must exist.
+        folder: The folder, which is created if it is missing.
         index: Number of the shard, from 0. Shards may be written in any order, by several processes.
         rows: Its rows, consumed in groups of :data:`ROWS_PER_GROUP`; there may be none.
         kind: :data:`INSTANCES`, :data:`ASSIGNMENTS` or :data:`FACTS`.
@@ -95,6 +100,7 @@ def write_shard(folder: Path, index: int, rows: Iterable[Row], kind: RowKind[Row
 
     schema = kind.schema().with_metadata({_KIND_KEY: kind.name.encode(), _VERSION_KEY: b"%d" % _VERSION})
     path, stream = shard_path(folder, index), iter(rows)
+    make_above(path)
     with (
         whole_file(path) as partial,
         parquet.ParquetWriter(partial, schema, compression="zstd", write_page_checksum=True) as shard,
@@ -111,26 +117,26 @@ def write_shard(folder: Path, index: int, rows: Iterable[Row], kind: RowKind[Row
 def write_shards(
     folder: Path, rows: Iterable[Row], kind: RowKind[Row], *, rows_per_shard: int = ROWS_PER_SHARD
 ) -> int:
-    """Write rows as consecutive shards from 0 to an empty folder, and return the number of rows.
+    """Write rows as consecutive shards from 0 to a new or empty folder, and return the number of shards.
 
     Without rows, one empty shard is written, which keeps the columns.
 
     Raises:
         OutputError: A file cannot be written.
     """
-    stream, index, count = iter(rows), 0, 0
+    index = 0
+    for index, part in enumerate(parts_of(rows, rows_per_shard)):
+        write_shard(folder, index, part, kind)
+    return index + 1
 
-    def counted(part: Iterable[Row]) -> Iterator[Row]:
-        nonlocal count
-        for row in part:
-            count += 1
-            yield row
 
+def parts_of(rows: Iterable[Row], size: int) -> Iterator[Iterator[Row]]:
+    """Yield parts of ``size`` rows, each to be consumed before the next; without rows, an empty one."""
+    stream = iter(rows)
     first = list(islice(stream, 1))
-    while first or index == 0:
-        write_shard(folder, index, counted(chain(first, islice(stream, rows_per_shard - 1))), kind)
-        first, index = list(islice(stream, 1)), index + 1
-    return count
+    yield chain(first, islice(stream, size - 1))
+    while first := list(islice(stream, 1)):
+        yield chain(first, islice(stream, size - 1))
 
 
 def shard_files(folder: Path, *, count: int | None = None) -> list[Path]:
@@ -148,7 +154,7 @@ def shard_files(folder: Path, *, count: int | None = None) -> list[Path]:
     except OSError as error:
         raise ArtifactError(f"{folder}: {error.strerror or error}; expected a folder of shards") from error
     for name in names:
-        if not _NAME.fullmatch(name):
+        if not is_shard(name):
             raise ArtifactError(
                 f"{folder / name} is not a shard; expected only files such as {shard_path(folder, 0).name}"
             )
@@ -182,54 +188,34 @@ def read_shard(path: Path, kind: RowKind[Row]) -> Iterator[Row]:
     Raises:
         ArtifactError: The file is missing, cut off, damaged, of another kind or of a newer version.
     """
-    for group in range(len(row_group_sizes(path, kind))):
-        yield from read_group(path, group, kind)
+    footer = _footer(path, kind)
+    for group in range(footer.num_row_groups):
+        yield from _rows(path, _group(path, group, footer, kind), kind)
 
 
-def row_group_sizes(path: Path, kind: RowKind[Any]) -> list[int]:
-    """Return the number of rows of each row group of a shard, which only its footer is read for.
+def read_columns(path: Path, kind: RowKind[Any], names: Sequence[str]) -> pa.Table:
+    """Return some columns of a shard.
 
     Raises:
         ArtifactError: As for :func:`read_shard`.
     """
     from pyarrow import parquet
 
-    try:
-        footer = parquet.read_metadata(path)
-        metadata = footer.metadata or {}
-        sizes = [footer.row_group(group).num_rows for group in range(footer.num_row_groups)]
-        columns = footer.schema.to_arrow_schema().names
-    except _failures() as error:
-        raise _damaged(path, error) from error
-    written, version = metadata.get(_KIND_KEY), metadata.get(_VERSION_KEY, b"")
-    if written != kind.name.encode():
-        of = f"holds {written.decode('utf-8', 'replace')}" if written else "was not written by relscout"
-        raise ArtifactError(f"{path} {of}; expected a shard of {kind.name}")
-    if not version.isdigit() or int(version) > _VERSION:
-        raise ArtifactError(
-            f"{path} has version {version.decode('utf-8', 'replace')!r}, this relscout reads version {_VERSION}; "
-            "update relscout"
-        )
-    if missing := [name for name in kind.schema().names if name not in columns]:
-        raise ArtifactError(f"{path} lacks the column {missing[0]!r} of {kind.name}; write it again")
-    return sizes
-
-
-def read_group(path: Path, group: int, kind: RowKind[Row]) -> list[Row]:
-    """Return the rows of one row group of a shard.
-
-    Raises:
-        ArtifactError: The file is missing, cut off or damaged.
-    """
-    from pyarrow import parquet
-
+    _footer(path, kind)
     try:
         with parquet.ParquetFile(path, page_checksum_verification=True) as shard:
-            table = shard.read_row_group(group, columns=kind.schema().names)
+            table = shard.read(columns=list(names))
         table.validate(full=True)
-        return [kind.row_of(record) for record in table.to_pylist()]
-    except (*_failures(), InputError, TypeError, KeyError) as error:
+    except _failures() as error:
         raise _damaged(path, error) from error
+    return table
+
+
+def take(rows: Sequence[Row], places: Iterable[int]) -> list[Row]:
+    """Return the rows at some places, in their order; rows on the disk are read from first to last."""
+    listed = list(places)
+    at = {place: rows[place] for place in sorted(set(listed))}
+    return [at[place] for place in listed]
 
 
 class ShardedRows(Sequence[Row]):
@@ -247,25 +233,27 @@ class ShardedRows(Sequence[Row]):
         ArtifactError: As for :func:`read_shards`; also later, if a shard is damaged or removed in the meantime.
     """
 
-    _CACHED = 8
+    _CACHED = 16
 
     def __init__(self, folder: Path, kind: RowKind[Row], *, count: int | None = None) -> None:
         self.folder, self.kind = folder, kind
+        footers = [(path, _footer(path, kind)) for path in shard_files(folder, count=count)]
+        #: Number of rows of the first shard, at least 1.
+        self.rows_per_shard = max(1, footers[0][1].num_rows)
         self._groups = [
-            (path, group, size)
-            for path in shard_files(folder, count=count)
-            for group, size in enumerate(row_group_sizes(path, kind))
+            (path, group, footer) for path, footer in footers for group in range(footer.num_row_groups)
         ]
+        sizes = (footer.row_group(group).num_rows for _, group, footer in self._groups)
         #: First row of each group, and the number of all rows.
-        self._starts = [0, *accumulate(size for _, _, size in self._groups)]
-        self._cache: OrderedDict[int, list[Row]] = OrderedDict()
+        self._starts: list[int] = [0, *accumulate(sizes)]
+        self._cache: OrderedDict[int, pa.Table] = OrderedDict()
 
     def __len__(self) -> int:
         return self._starts[-1]
 
     def __iter__(self) -> Iterator[Row]:
-        for path, group, _ in self._groups:
-            yield from read_group(path, group, self.kind)
+        for path, group, footer in self._groups:
+            yield from _rows(path, _group(path, group, footer, self.kind), self.kind)
 
     @overload
     def __getitem__(self, place: int) -> Row: ...
@@ -275,31 +263,82 @@ class ShardedRows(Sequence[Row]):
 
     def __getitem__(self, place: int | slice) -> Row | list[Row]:
         if isinstance(place, slice):
-            return [self[row] for row in range(*place.indices(len(self)))]
+            return take(self, range(*place.indices(len(self))))
         row = place + len(self) if place < 0 else place
         if not 0 <= row < len(self):
             raise IndexError(f"row {place} of {len(self)}")
         number = bisect_right(self._starts, row) - 1
-        return self._group(number)[row - self._starts[number]]
+        path, group, footer = self._groups[number]
+        if number in self._cache:
+            self._cache.move_to_end(number)
+        else:
+            self._cache[number] = _group(path, group, footer, self.kind)
+            if len(self._cache) > self._CACHED:
+                self._cache.popitem(last=False)
+        return _rows(path, self._cache[number].slice(row - self._starts[number], 1), self.kind)[0]
 
     def __repr__(self) -> str:
         return f"<{len(self):,} {self.kind.name} in {self.folder}>"
 
-    def _group(self, number: int) -> list[Row]:
-        if number in self._cache:
-            self._cache.move_to_end(number)
-        else:
-            path, group, _ = self._groups[number]
-            self._cache[number] = read_group(path, group, self.kind)
-            if len(self._cache) > self._CACHED:
-                self._cache.popitem(last=False)
-        return self._cache[number]
+
+def _footer(path: Path, kind: RowKind[Any]) -> Any:
+    """Return the footer of a shard, after checking that it describes such rows."""
+    from pyarrow import parquet
+
+    try:
+        footer = parquet.read_metadata(path)
+        metadata, columns = footer.metadata or {}, footer.schema.to_arrow_schema()
+    except _failures() as error:
+        raise _damaged(path, error) from error
+    written, version = metadata.get(_KIND_KEY), metadata.get(_VERSION_KEY, b"")
+    if written != kind.name.encode():
+        of = f"holds {written.decode('utf-8', 'replace')}" if written else "was not written by relscout"
+        raise ArtifactError(f"{path} {of}; expected a shard of {kind.name}")
+    if not version.isdigit() or int(version) > _VERSION:
+        raise ArtifactError(
+            f"{path} has version {version.decode('utf-8', 'replace')!r}, this relscout reads version {_VERSION}; "
+            "update relscout"
+        )
+    for column in kind.schema():
+        there = columns.field(column.name) if column.name in columns.names else None
+        if there is None or not there.equals(column):
+            state = "is missing" if there is None else f"is {there.type}"
+            needed = f"{column.type}, {'with' if column.nullable else 'without'} nulls"
+            raise ArtifactError(
+                f"{path}: the column {column.name!r} of {kind.name} {state}; expected {needed}; write the shard again"
+            )
+    return footer
+
+
+def _group(path: Path, group: int, footer: Any, kind: RowKind[Any]) -> pa.Table:
+    """Return a row group of a shard that still has the given footer."""
+    from pyarrow import parquet
+
+    try:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as shard:
+            if not shard.metadata.equals(footer):
+                raise ArtifactError(
+                    f"{path} was replaced by another shard since it was opened; load it again"
+                )
+            table = shard.read_row_group(group, columns=kind.schema().names)
+        # Arrow does not check data by default: offsets of a damaged file can point outside its memory
+        table.validate(full=True)
+    except _failures() as error:
+        raise _damaged(path, error) from error
+    return table
+
+
+def _rows(path: Path, table: pa.Table, kind: RowKind[Row]) -> list[Row]:
+    try:
+        return [kind.row_of(record) for record in table.to_pylist()]
+    except _failures() as error:
+        raise _damaged(path, error) from error
 
 
 def _failures() -> tuple[type[Exception], ...]:
     import pyarrow as pa
 
-    return pa.ArrowException, OSError, ValueError
+    return pa.ArrowException, OSError, ValueError, TypeError, KeyError
 
 
 def _damaged(path: Path, error: Exception) -> ArtifactError:
@@ -320,21 +359,25 @@ def _encodable(value: Any) -> Any:
     return [_encodable(item) for item in value] if isinstance(value, list | tuple) else value
 
 
-def _instance_columns() -> pa.Schema:
+def _columns(**kinds: Any) -> pa.Schema:
+    """Return columns by name: a type of Arrow or its name, with a question mark if the column may have nulls."""
     import pyarrow as pa
 
-    offsets = [
-        (f"{role}_{name}", kind)
-        for role in ("head", "tail")
-        for name, kind in (
-            *(("start", pa.int32()), ("end", pa.int32())),
-            *(("type", pa.string()), ("id", pa.string())),
-        )
-    ]
-    named = [(name, pa.string()) for name in ("relation", "source", "document")]
     return pa.schema(
-        [("id", pa.string()), ("text", pa.string()), *offsets, *named, ("document_start", pa.int64())]
+        [
+            pa.field(name, pa.type_for_alias(kind.rstrip("?")), nullable=kind.endswith("?"))
+            if isinstance(kind, str)
+            else pa.field(name, kind, nullable=False)
+            for name, kind in kinds.items()
+        ]
     )
+
+
+def _instance_columns() -> pa.Schema:
+    of_mention = {"start": "int32", "end": "int32", "type": "string?", "id": "string?"}
+    mentions = {f"{role}_{name}": kind for role in ("head", "tail") for name, kind in of_mention.items()}
+    rest = {"source": "string", "document": "string", "document_start": "int64?"}
+    return _columns(id="string", text="string", **mentions, relation="string?", **rest)
 
 
 def _instance_record(instance: RelationInstance) -> Record:
@@ -367,37 +410,31 @@ def _instance(record: Record) -> RelationInstance:
 
 
 def _assignment_columns() -> pa.Schema:
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            ("id", pa.string()),
-            ("relation_id", pa.int64()),
-            ("relation", pa.string()),
-            ("confidence", pa.float32()),
-            ("related", pa.float32()),
-            ("polarity", pa.string()),
-            ("phrase", pa.string()),
-        ]
+    return _columns(
+        id="string",
+        relation_id="int64",
+        relation="string?",
+        confidence="float",
+        related="float?",
+        polarity="string",
+        phrase="string",
     )
 
 
 def _fact_columns() -> pa.Schema:
     import pyarrow as pa
 
-    end = pa.struct([(name, pa.string()) for name in ("id", "name", "type")])
-    return pa.schema(
-        [
-            ("head", end),
-            ("relation_id", pa.int64()),
-            ("relation", pa.string()),
-            ("tail", end),
-            ("support", pa.int64()),
-            ("documents", pa.int64()),
-            ("confidence", pa.float64()),
-            ("phrase", pa.string()),
-            ("evidence", pa.list_(pa.string())),
-        ]
+    end = pa.struct(_columns(id="string", name="string", type="string?"))
+    return _columns(
+        head=end,
+        relation_id="int64",
+        relation="string",
+        tail=end,
+        support="int64",
+        documents="int64",
+        confidence="double",
+        phrase="string",
+        evidence=pa.list_(pa.string()),
     )
 
 

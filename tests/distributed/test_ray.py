@@ -22,6 +22,7 @@ from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery import Discovery, discover
 from relscout.discovery.relation import find_facts as facts_of
 from relscout.distributed import Marking, extract, find_facts
+from relscout.distributed import discover as discover_sharded
 from relscout.distributed.cluster import AUTO, Cluster
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.text import MarkedSentence, Passage, marked_sentence
@@ -277,3 +278,66 @@ def test_the_command_line_writes_what_one_machine_writes(run, instances, tmp_pat
     shares = [[float(part[14:]) for part in numbers.findall(text)] for text in (here, there)]
     assert shares[1] == pytest.approx(shares[0], abs=2e-4)  # four decimals
     assert not (tmp_path / "there.jsonl.work").exists()
+
+
+START = {"start": "k-means++", "n_init": 2}
+
+
+def test_relations_are_those_of_one_machine(tiny_bert, instances, tmp_path):
+    settings = EncoderSettings(model=str(tiny_bert), pooling="sentence")
+    rows = [*instances, instances[0]]
+    expected = discover(
+        rows, method="kmeans", n_relations=6, encoder=TransformerEncoder(settings), settings=START
+    )
+    steps = Steps()
+    found = discover_sharded(
+        iter(rows),
+        work=tmp_path / "work",
+        n_relations=6,
+        encoder=settings,
+        settings=START,
+        shard_size=40,
+        progress=steps,
+    )
+    assert steps.last["encode shards"] > 3
+    assert found.relations == expected.relations
+    assert found.assignments.relation_ids.tolist() == expected.assignments.relation_ids.tolist()
+    assert found.assignments.polarities == expected.assignments.polarities
+    assert found.assignments.confidences == pytest.approx(expected.assignments.confidences, abs=TOLERANCE)
+    without = {"seconds": None}
+    assert {**found.run, **without} == {**expected.run, **without}
+    found.save(tmp_path / "run")
+    loaded = Discovery.load(tmp_path / "run")
+    assert list(loaded.assignments.instances) == rows
+    assert [fact.evidence for fact in loaded.facts()] == [fact.evidence for fact in expected.facts()]
+
+
+def test_the_command_line_discovers_what_one_machine_discovers(tiny_bert, instances, tmp_path):
+    from relscout.io.writers.jsonl import write_instances
+
+    write_instances(instances, tmp_path / "pairs.jsonl")
+    (tmp_path / "encoder.json").write_text('{"pooling": "sentence"}')
+    command = ["discover", str(tmp_path / "pairs.jsonl"), "--relations", "5", "--no-cache", "--no-report"]
+    command += ["--encoder", str(tiny_bert), "--encoder-config", str(tmp_path / "encoder.json")]
+    command += ["--set", "start=k-means++,n_init=1", "--out"]
+    assert run_command([*command, str(tmp_path / "here"), "--method", "kmeans"]) == 0
+    assert run_command([*command, str(tmp_path / "there"), "--ray", "local", "--shard-size", "50"]) == 0
+    here, there = (Discovery.load(tmp_path / name) for name in ("here", "there"))
+    assert there.relations == here.relations
+    assert there.assignments.relation_ids.tolist() == here.assignments.relation_ids.tolist()
+    assert not (tmp_path / "there.work").exists()
+
+
+@pytest.mark.parametrize(
+    "option", [["--method", "hac"], ["--none", "auto"], ["--hierarchy"], ["--precision", "0.8"]]
+)
+def test_what_is_not_k_means_is_refused(instances, tmp_path, option, capsys):
+    from relscout.io.writers.jsonl import write_instances
+
+    write_instances(instances[:5], tmp_path / "pairs.jsonl")
+    command = ["discover", str(tmp_path / "pairs.jsonl"), "--ray", "local", "--out", str(tmp_path / "run")]
+    assert run_command([*command, *option]) == 2
+    assert (
+        f"cannot be combined with {' '.join(option) if option[0] == '--method' else option[0]}"
+        in capsys.readouterr().err
+    )

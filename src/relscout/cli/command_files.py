@@ -22,7 +22,7 @@ _NAMES_OR_FILES = ("encoder", "none", "spacy", "token_classifier")
 _NOT_ASKED = (
     *("out", "overwrite", "no_report", "as_json", "cache", "no_cache", "device", "names_timeout", "context"),
     *("ray", "workers", "work", "broken_shards", "ray_timeout"),
-    "shard_above",
+    *("shard_above", "shard_size"),
 )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from relscout.distributed.cluster import Cluster
+    from relscout.distributed.discovering import discover
     from relscout.distributed.extracting import Marking, ShardedExtraction, extract
     from relscout.distributed.facts import find_facts
 
@@ -20,11 +21,12 @@ _HOMES = {
     "Cluster": "cluster",
     "Marking": "extracting",
     "ShardedExtraction": "extracting",
+    "discover": "discovering",
     "extract": "extracting",
     "find_facts": "facts",
 }
 
-__all__ = ["Cluster", "Marking", "ShardedExtraction", "extract", "find_facts"]
+__all__ = ["Cluster", "Marking", "ShardedExtraction", "discover", "extract", "find_facts"]
 
 
 def __getattr__(name: str) -> Any:

@@ -415,9 +415,7 @@ class VectorMethod(Method):
             n_relations = self.estimated_number(vectors, progress=progress)
         return vectors, n_relations
 
-    def estimated_number(
-        self, vectors: Vectors, *, largest: int = 128, progress: Progress = silent
-    ) -> int:
+    def estimated_number(self, vectors: Vectors, *, largest: int = 128, progress: Progress = silent) -> int:
         """Return the number of relations, estimated from vectors (N, D); the curve is added to ``report_``."""
         from relscout.clustering.choose_k import choose_k
 

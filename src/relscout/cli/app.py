@@ -45,7 +45,7 @@ COMMANDS = (
     "lab",
 )
 #: Commands of ``relscout lab``, in the same form.
-LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune")
+LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune", "plan")
 
 
 class _Commands(Mapping[str, Any]):
@@ -143,7 +143,7 @@ app = typer.Typer(
 _lab = typer.Typer(
     cls=Lab,
     add_completion=False,
-    help="Research: reproduce papers, pretrain, analyse, few-shot and fine-tuning experiments.",
+    help="Research: reproduce papers, pretrain, analyse, few-shot and fine-tuning experiments, plans.",
 )
 
 

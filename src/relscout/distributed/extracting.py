@@ -8,6 +8,7 @@ one machine, apart from the rounding of the encoder, whose batches are others: 1
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -155,6 +156,7 @@ class _Scorer:
         """Write the scores of a shard."""
         from relscout.text.pair_features import in_connected_text
 
+        started, clock = time.time(), time.perf_counter()
         part, crowded = self.job.scored(index), list[int]()
         instances = self._instances(index, crowded)
         scores = Scores([], np.zeros((0, 1), np.float32), None, Counter())
@@ -172,11 +174,14 @@ class _Scorer:
             "lost": dict(scores.lost),
             "unknown": unknown,
             "crowded": crowded,
+            "started": started,
+            "seconds": time.perf_counter() - clock,
         }
         write_summary(part, summary)
 
     def assign(self, index: int, line: Line) -> None:
         """Write the triples of a scored shard."""
+        clock = time.perf_counter()
         part, pairs = self.job.triples(index, line), list(read_scored(shard_path(self.job.scored(index), 0)))
         triples: list[Triple] = []
         if pairs:
@@ -198,7 +203,10 @@ class _Scorer:
         part.mkdir(parents=True, exist_ok=True)
         write_shard(part, 0, triples, TRIPLES)
         doubted = sum(triple.polarity != "asserted" for triple in triples)
-        write_summary(part, {"triples": len(triples), "doubted": doubted})
+        seconds = time.perf_counter() - clock
+        write_summary(
+            part, {"pairs": len(pairs), "triples": len(triples), "doubted": doubted, "seconds": seconds}
+        )
 
 
 #: What this process has loaded: a worker loads a run once for all shards.

@@ -3,6 +3,7 @@
 ::
 
     input/part-00000.parquet, …         the corpus: passages of text, or marked pairs
+    reading/summary.json                how long it took to read
     scored/KEY/part-00000.parquet       what the model says of the pairs of a shard, and summary.json
     triples/KEY/part-00000.parquet      the triples of a shard, and summary.json
 
@@ -14,6 +15,7 @@ model says of a pair may depend on its document, and on nothing else.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -29,7 +31,7 @@ from relscout.text import Passage
 
 #: Passages, or marked pairs, of a shard, unless the user decides otherwise.
 SHARD_SIZE = 2_000
-INPUT, SCORED, TRIPLES_FOLDER = "input", "scored", "triples"
+INPUT, SCORED, TRIPLES_FOLDER, READ = "input", "scored", "triples", "reading"
 SUMMARY = "summary.json"
 
 Row = TypeVar("Row", Passage, RelationInstance)
@@ -234,9 +236,10 @@ def cut(rows: Iterable[Row], folder: Path, *, shard_size: int = SHARD_SIZE) -> C
 
     if shard_size < 1:
         raise SettingError(f"shard_size is {shard_size}; expected a whole number from 1")
-    into = folder / INPUT
+    started, into = time.perf_counter(), folder / INPUT
     try:
         into.mkdir(parents=True, exist_ok=True)
+        (folder / READ).mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {into}: {error.strerror or error}") from error
     sample, digests, number, kind = EnglishSample(), [], 0, ""
@@ -248,6 +251,7 @@ def cut(rows: Iterable[Row], folder: Path, *, shard_size: int = SHARD_SIZE) -> C
         number += len(shard)
     if not digests:
         raise InputError("there is nothing to read: no passage of text, and no marked pair")
+    write_summary(folder / READ, {"rows": number, "seconds": time.perf_counter() - started})
     return Corpus(folder, tuple(digests), kind, number, sample.looks_english())
 
 

@@ -285,7 +285,7 @@ START = {"start": "k-means++", "n_init": 2}
 
 def test_relations_are_those_of_one_machine(tiny_bert, instances, tmp_path):
     settings = EncoderSettings(model=str(tiny_bert), pooling="sentence")
-    rows = [*instances, instances[0]]
+    rows = [*instances, replace(instances[0])]
     expected = discover(
         rows, method="kmeans", n_relations=6, encoder=TransformerEncoder(settings), settings=START
     )

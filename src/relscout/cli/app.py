@@ -143,7 +143,7 @@ app = typer.Typer(
 _lab = typer.Typer(
     cls=Lab,
     add_completion=False,
-    help="Research: reproduce papers, pretrain, analyse, few-shot and fine-tuning experiments, plans.",
+    help="Research: reproduce papers, pretrain, analyse, few-shot and fine-tuning experiments.",
 )
 
 

@@ -598,7 +598,7 @@ class Sharding:
     ] = None
     broken_shards: Annotated[
         Literal["raise", "skip"] | None,
-        _of_ray(metavar="raise|skip", help="Stop at broken shards and files, or skip and list them."),
+        _of_ray(metavar="raise|skip", help="Stop at broken shards, or skip them."),
     ] = None
     ray_timeout: Annotated[
         float | None, _of_ray(metavar="SECONDS", help="Longest wait for Ray.", show_default="60")

@@ -64,6 +64,16 @@ def test_the_seed_draws_the_starts(blobs: Any) -> None:
     assert one.inertia != other.inertia
 
 
+def test_a_private_memory_map_keeps_what_was_written_to_it(blobs: Any, tmp_path: Path) -> None:
+    vectors, _ = blobs(4, 30)
+    np.save(tmp_path / "vectors.npy", np.zeros_like(vectors))
+    private = np.load(tmp_path / "vectors.npy", mmap_mode="c")
+    private[:] = vectors
+    found = kmeans(private, 4, seed=0)
+    np.testing.assert_array_equal(private, vectors)
+    assert found.centroids.tobytes() == kmeans(vectors, 4, seed=0).centroids.tobytes()
+
+
 def test_a_memory_map_gives_the_same_bytes_as_an_array(blobs: Any, tmp_path: Path) -> None:
     vectors, _ = blobs(4, 50, noise=0.5)
     np.save(tmp_path / "vectors.npy", vectors)

@@ -17,6 +17,7 @@ whether two vectors share a cluster, this averages before anything is cut, and n
 from __future__ import annotations
 
 import atexit
+import mmap
 import shutil
 import tempfile
 import threading
@@ -220,8 +221,22 @@ def _farthest(
 
 
 def _chunks(vectors: NDArray[np.float32], size: int) -> Iterator[NDArray[np.float32]]:
+    file = _mapped_file(vectors)
     for start in range(0, len(vectors), size):
         yield np.asarray(vectors[start : start + size], dtype=np.float32)
+        if file is not None:
+            # pages that were read count as memory of the process until the system needs them for something else
+            file.madvise(mmap.MADV_DONTNEED)
+
+
+def _mapped_file(vectors: NDArray[np.float32]) -> mmap.mmap | None:
+    """Return the file that vectors are mapped from; ``None`` if there is none, or its pages may not be given back."""
+    array: object = vectors
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap) and array.mode == "c":
+            return None  # what was written to its pages is in no file
+        array = array.base
+    return array if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") else None
 
 
 _SAMPLE = 65_536

@@ -7,16 +7,21 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from relscout.cli import options
 from relscout.cli.options import check_file, written_files
 from relscout.cli.reading import NOTHING_PAIRED, TextReading
-from relscout.cli.screen import Skipped, progress_bars, say, say_note
+from relscout.cli.screen import Skipped, excerpt, progress_bars, say, say_note
 from relscout.core.errors import SettingError
 from relscout.core.wording import counted
+
+if TYPE_CHECKING:
+    from relscout.core.instances import RelationInstance
+    from relscout.core.progress import Progress
+    from relscout.discovery import Discovery
 
 
 @options.grouped
@@ -42,6 +47,9 @@ def command(
     drop_negated: Annotated[
         bool, typer.Option("--drop-negated", help="Drop negated and hypothetical triples.")
     ] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Report how much is far from every relation.")
+    ] = False,
     precision: options.Precision = None,
     allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,
@@ -58,7 +66,7 @@ def command(
     --ray works on several processes or machines, shard by shard; the result is the same. Killed work continues when you
     start the same command again.
     """
-    from relscout.discovery.extraction import load_extractor
+    from relscout.discovery.extraction import RunExtractor, load_extractor
     from relscout.discovery.relation import find_facts, minimum_confidences
     from relscout.io.writers import write, write_facts
     from relscout.io.writers.jsonl import fact_record, record
@@ -72,11 +80,13 @@ def command(
     if sharding.ray is not None:
         chosen = {"min_confidence": given, "precision": precision, "drop_negated": drop_negated}
         chosen["allow_unknown_tokens"] = allow_unknown_tokens
-        _extract_sharded(model, inputs, out, to, facts, reading, sharding, chosen)
+        _extract_sharded(model, inputs, out, to, facts, drift, reading, sharding, chosen)
         return
     is_text = reading.is_plain_text(inputs)
     extractor = load_extractor(model)
     least = minimum_confidences(given, extractor.names)
+    if drift and not isinstance(extractor, RunExtractor):
+        raise SettingError(f"--drift is for a run of 'relscout discover', and {model} holds a classifier")
     skipped = Skipped()
     with caching.opened() as (vectors, progress):
         instances = list(reading.instances(inputs, skipped, progress=progress))
@@ -88,6 +98,8 @@ def command(
             allow_unknown_tokens=allow_unknown_tokens,
             progress=progress,
         )
+        if drift and extracted.triples and isinstance(extractor, RunExtractor):
+            _report_drift(extractor.run, [triple.instance for triple in extracted.triples], progress)
     skipped.report()
     if not instances and not skipped.count and is_text:
         say_note(NOTHING_PAIRED)
@@ -123,6 +135,7 @@ def _extract_sharded(
     out: Path | None,
     to: str | None,
     facts: bool,
+    drift: bool,
     reading: TextReading,
     sharding: options.Sharding,
     chosen: dict[str, Any],
@@ -135,6 +148,7 @@ def _extract_sharded(
         out: The output; ``None`` for standard output.
         to: Format of the output.
         facts: Whether facts are written in place of triples.
+        drift: Whether to report how much is far from every relation.
         reading: How the input is read.
         sharding: Options about shards and Ray.
         chosen: Further arguments of :func:`relscout.distributed.extract`.
@@ -159,6 +173,10 @@ def _extract_sharded(
             **chosen,
         )
         gathered = list(find_facts(extraction, cluster=cluster, progress=progress)) if facts else []
+        if drift and extraction.triples:
+            from relscout.discovery import Discovery
+
+            _report_drift(Discovery.load(model), (triple.instance for triple in extraction), progress)
     skipped.report()
     if marking is not None:
         reading.note_language(english=extraction.english)
@@ -181,6 +199,20 @@ def _extract_sharded(
         say(f"{of} written to {written_files(out, to)}")
     if sharding.work is None:
         shutil.rmtree(work, ignore_errors=True)
+
+
+def _report_drift(run: Discovery, instances: Iterable[RelationInstance], progress: Progress) -> None:
+    """Print how many of the pairs with a relation are far from every relation."""
+    from relscout.discovery.drift import drift
+
+    measured = drift(run, instances, progress=progress)
+    say_note(
+        f"{measured.far:.0%} of {counted(measured.pairs, 'pair')} are far from every relation, {measured.expected:.0%} "
+        "would be in text like that of the run"
+        + ("; discover the relations of this text" if measured.far > 2 * measured.expected else "")
+    )
+    for instance in measured.farthest if measured.far > 2 * measured.expected else ():
+        say(f"  {excerpt(instance, 90)}")
 
 
 def _about_doubted(number: int) -> str:

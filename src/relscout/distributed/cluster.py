@@ -83,8 +83,8 @@ class Cluster:
     def _connect(self, ray: ModuleType) -> None:
         # nothing is reported to anybody, unless the user has allowed it
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        quiet = {"logging_level": "ERROR", "configure_logging": False, "log_to_driver": False}
-        where = {"num_cpus": self.workers, "include_dashboard": False}
+        quiet: dict[str, Any] = {"logging_level": "ERROR", "configure_logging": False, "log_to_driver": False}
+        where: dict[str, Any] = {"num_cpus": self.workers, "include_dashboard": False}
         if self.address == LOCAL:
             where["address"] = "local"
         else:

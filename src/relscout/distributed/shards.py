@@ -164,7 +164,7 @@ def read_scored(path: Path) -> Iterator[ScoredPair]:
 
     parses: dict[str, Parse] = {}
     # the parse is a column of the record that the row kind leaves out
-    with_parse = RowKind(SCORED_PAIRS.name, SCORED_PAIRS.schema, SCORED_PAIRS.record_of, dict)
+    with_parse: RowKind[Any] = RowKind(SCORED_PAIRS.name, SCORED_PAIRS.schema, SCORED_PAIRS.record_of, dict)
     for record in read_shard(path, with_parse):
         pair, text = _scored(record), record["parse"]
         if text is not None:
@@ -242,7 +242,8 @@ def cut(rows: Iterable[Row], folder: Path, *, shard_size: int = SHARD_SIZE) -> C
         (folder / READ).mkdir(exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {into}: {error.strerror or error}") from error
-    sample, digests, number, kind = EnglishSample(), [], 0, ""
+    sample, number, kind = EnglishSample(), 0, ""
+    digests: list[str] = []
     for shard in _whole_documents(rows, shard_size):
         kind = "passages" if isinstance(shard[0], Passage) else "instances"
         sample.add(row.text for row in shard)

@@ -24,6 +24,7 @@ from relscout.discovery.relation import find_facts as facts_of
 from relscout.distributed import Marking, extract, find_facts
 from relscout.distributed import discover as discover_sharded
 from relscout.distributed.cluster import AUTO, Cluster
+from relscout.distributed.plan import measured
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.text import MarkedSentence, Passage, marked_sentence
 from relscout.text.pairs import mark
@@ -152,6 +153,9 @@ def test_triples_are_those_of_one_machine_in_their_order(run, instances, expecte
     assert steps.last["score shards"] == len(list((tmp_path / "input").iterdir())) > 4
     assert (extraction.pairs, extraction.triples, extraction.skipped) == (160, 160, [])
     assert_same(extraction, expected)
+    rates = measured(tmp_path)
+    assert rates.pairs == 1
+    assert min(rates.read, rates.score, rates.assign, rates.written) > 0
 
 
 def test_facts_are_those_of_one_machine_in_their_order(run, instances, tmp_path):
@@ -278,6 +282,32 @@ def test_the_command_line_writes_what_one_machine_writes(run, instances, tmp_pat
     shares = [[float(part[14:]) for part in numbers.findall(text)] for text in (here, there)]
     assert shares[1] == pytest.approx(shares[0], abs=2e-4)  # four decimals
     assert not (tmp_path / "there.jsonl.work").exists()
+
+
+def test_files_that_cannot_be_read_are_skipped_and_listed(run, instances, tmp_path, capsys):
+    from relscout.io.writers.jsonl import write_instances
+
+    write_instances(instances[:30], tmp_path / "pairs.jsonl")
+    write_instances(instances[30:60], tmp_path / "cut.jsonl.gz")
+    whole = (tmp_path / "cut.jsonl.gz").read_bytes()
+    (tmp_path / "cut.jsonl.gz").write_bytes(whole[: len(whole) // 2])
+    files = [str(tmp_path / name) for name in ("pairs.jsonl", "cut.jsonl.gz", "missing.jsonl")]
+    command = [
+        "extract",
+        str(run),
+        *files,
+        "--no-cache",
+        "--out",
+        str(tmp_path / "x.jsonl"),
+        "--ray",
+        "local",
+    ]
+    assert run_command(command) == 2
+    assert run_command([*command, "--broken-shards", "skip"]) == 0
+    notes = capsys.readouterr().err
+    assert "note: skipped: " in notes
+    assert all(f"{name}: " in notes for name in files[1:])
+    assert 30 <= len((tmp_path / "x.jsonl").read_text().splitlines()) < 60
 
 
 START = {"start": "k-means++", "n_init": 2}

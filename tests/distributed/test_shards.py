@@ -113,6 +113,13 @@ def test_the_working_folder_must_be_writable(tmp_path):
         cut([pair("Ada met Bob.")], tmp_path / "file")
 
 
+def test_shards_of_a_larger_corpus_are_removed(tmp_path):
+    rows = [pair(f"Ada met Bob {number}.") for number in range(4)]
+    cut(rows, tmp_path, shard_size=1)
+    corpus = cut(rows[:2], tmp_path, shard_size=1)
+    assert sorted((tmp_path / "input").iterdir()) == [corpus.shard(0), corpus.shard(1)]
+
+
 def test_a_shard_has_a_size(tmp_path):
     with pytest.raises(SettingError, match="shard_size is 0"):
         cut([pair("Ada met Bob.")], tmp_path, shard_size=0)

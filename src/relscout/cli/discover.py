@@ -276,7 +276,7 @@ def _discover_sharded(
 
     lost: list[str] = []
     rows, _ = reading.rows(inputs, skipped, lost=lost if sharding.broken_shards == "skip" else None)
-    size = {} if sharding.shard_size is None else {"shard_size": sharding.shard_size}
+    size: dict[str, Any] = {} if sharding.shard_size is None else {"shard_size": sharding.shard_size}
     discovery = discover(
         cast("Iterator[RelationInstance]", rows),
         work=sharding.folder(out),

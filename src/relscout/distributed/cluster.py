@@ -171,19 +171,24 @@ def caught(work: Callable[[], Any]) -> Any:
 
 
 def check_nodes(ray: ModuleType, folder: Path, *, timeout: float) -> None:
-    """Check that every node has this version of relscout and sees the working folder.
+    """Create the working folder, and check that every node sees it and has this version of relscout.
 
     Args:
         ray: The connected Ray.
-        folder: The working folder, which exists.
+        folder: The working folder.
         timeout: Seconds to wait for the answers.
 
     Raises:
         InputError: A node does not answer in time.
+        OutputError: The folder cannot be created.
         SettingError: A node has another version, or cannot see the folder.
     """
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
     mine = _described(folder)
     remote = ray.remote(num_cpus=0, max_retries=0)(_described)
     deadline = time.monotonic() + timeout

@@ -201,6 +201,7 @@ def discover(
     checked = from_mapping(KMeans.SETTINGS, options)
     options = {name: getattr(checked, name) for name in options}
     with cluster.connected() as ray:
+        check_nodes(ray, work, timeout=cluster.timeout)
         corpus = cut(rows, work, shard_size=shard_size)
         if corpus.kind != "instances":
             raise SettingError(
@@ -208,7 +209,6 @@ def discover(
                 "of a part of the text, and apply them to all of it with relscout.distributed.extract"
             )
         check_enough(n_relations, corpus.rows)
-        check_nodes(ray, work, timeout=cluster.timeout)
         indices = range(len(corpus.digests))
         ids = _ids(corpus)
         #: row of each instance in canonical order
@@ -242,8 +242,8 @@ def discover(
                 raise part.error()
             parts[index] = part
     labels = np.concatenate([parts[index].labels for index in indices])
-    confidences = np.concatenate([parts[index].confidences for index in indices]) * readable_share(unknown)
-    confidences = confidences.astype(np.float32)
+    shares = np.concatenate([parts[index].confidences for index in indices]) * readable_share(unknown)
+    confidences: NDArray[np.float32] = shares.astype(np.float32)
     names = name_relations(instances, labels)
     # all that is read of the vectors and instances are samples of each relation, in canonical order
     estimator.vectors_ = cast(NDArray[np.float32], vectors)

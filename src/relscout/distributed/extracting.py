@@ -324,8 +324,8 @@ def extract(
         )
     least = minimum_confidences(min_confidence, loaded.names.values())
     with cluster.connected() as ray:
-        corpus = cut(rows, work, shard_size=shard_size)
         check_nodes(ray, work, timeout=cluster.timeout)
+        corpus = cut(rows, work, shard_size=shard_size)
         of_text = corpus.kind == "passages"
         if of_text and marking is None:
             raise SettingError(

@@ -21,12 +21,12 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, cast
 
 from relscout.core.errors import InputError, OutputError, SettingError
 from relscout.core.files import parsed_json, whole_file
 from relscout.core.instances import Match, Parse, RelationInstance, Triple
-from relscout.io.shards import INSTANCES, Record, RowKind, read_shard, shard_path, write_shard
+from relscout.io.shards import INSTANCES, Record, RowKind, is_shard, read_shard, shard_path, write_shard
 from relscout.text import Passage
 
 #: Passages, or marked pairs, of a shard, unless the user decides otherwise.
@@ -34,7 +34,7 @@ SHARD_SIZE = 2_000
 INPUT, SCORED, TRIPLES_FOLDER, READ = "input", "scored", "triples", "reading"
 SUMMARY = "summary.json"
 
-Row = TypeVar("Row", Passage, RelationInstance)
+_Row = Passage | RelationInstance
 
 
 def _passage_columns() -> Any:
@@ -216,7 +216,9 @@ class Corpus:
         return self.folder / stage / key.hexdigest()
 
 
-def cut(rows: Iterable[Row], folder: Path, *, shard_size: int = SHARD_SIZE) -> Corpus:
+def cut(
+    rows: Iterable[Passage] | Iterable[RelationInstance], folder: Path, *, shard_size: int = SHARD_SIZE
+) -> Corpus:
     """Write a corpus in shards of whole documents to a working folder.
 
     Rows of a document must follow each other; a marked pair without a document belongs with the pairs of its text.
@@ -244,7 +246,7 @@ def cut(rows: Iterable[Row], folder: Path, *, shard_size: int = SHARD_SIZE) -> C
         raise OutputError(f"cannot write {into}: {error.strerror or error}") from error
     sample, number, kind = EnglishSample(), 0, ""
     digests: list[str] = []
-    for shard in _whole_documents(rows, shard_size):
+    for shard in _whole_documents(cast("Iterable[_Row]", rows), shard_size):
         kind = "passages" if isinstance(shard[0], Passage) else "instances"
         sample.add(row.text for row in shard)
         path = _written(shard, into, len(digests))
@@ -252,11 +254,23 @@ def cut(rows: Iterable[Row], folder: Path, *, shard_size: int = SHARD_SIZE) -> C
         number += len(shard)
     if not digests:
         raise InputError("there is nothing to read: no passage of text, and no marked pair")
+    _remove_others(into, len(digests))
     write_summary(folder / READ, {"rows": number, "seconds": time.perf_counter() - started})
     return Corpus(folder, tuple(digests), kind, number, sample.looks_english())
 
 
-def _written(shard: Sequence[Passage] | Sequence[RelationInstance], folder: Path, index: int) -> Path:
+def _remove_others(folder: Path, count: int) -> None:
+    """Remove the shards of an earlier, larger corpus."""
+    kept = {shard_path(folder, index) for index in range(count)}
+    try:
+        for path in folder.iterdir():
+            if path not in kept and is_shard(path.name):
+                path.unlink()
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+
+
+def _written(shard: Sequence[_Row], folder: Path, index: int) -> Path:
     passages = [row for row in shard if isinstance(row, Passage)]
     if passages:
         return write_shard(folder, index, passages, PASSAGES)
@@ -264,8 +278,8 @@ def _written(shard: Sequence[Passage] | Sequence[RelationInstance], folder: Path
     return write_shard(folder, index, bare, INSTANCES)
 
 
-def _whole_documents(rows: Iterable[Row], size: int) -> Iterator[list[Row]]:
-    shard: list[Row] = []
+def _whole_documents(rows: Iterable[_Row], size: int) -> Iterator[list[_Row]]:
+    shard: list[_Row] = []
     last = None
     for row in rows:
         document = row.document, "" if row.document else row.text

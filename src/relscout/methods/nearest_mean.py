@@ -145,7 +145,7 @@ class NearestMean(VectorMethod):
     ) -> tuple[NDArray[np.float32], int]:
         """Return vectors (N, D) of unit length, equal to those of ``transform``, and K. Set ``_trained``."""
 
-    def _number(self, vectors: Vectors, n_relations: NRelations, progress: Progress) -> int:
+    def _number(self, vectors: Any, n_relations: NRelations, progress: Progress) -> int:
         if n_relations != "auto":
             return n_relations
         return self.estimated_number(vectors, largest=self._settings.max_relations, progress=progress)
@@ -246,7 +246,7 @@ class ClusteringMethod(FrozenClusters):
         near, distances = nearest(vectors, centroids[left])
         return Clusters(centroids[left], near, float(distances.sum()))
 
-    def _number(self, vectors: Vectors, n_relations: NRelations, progress: Progress) -> int:
+    def _number(self, vectors: Any, n_relations: NRelations, progress: Progress) -> int:
         if n_relations != "auto":
             return n_relations
         return self.estimated_number(vectors, progress=progress)

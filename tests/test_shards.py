@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -214,6 +215,7 @@ def test_a_sequence_of_shards_is_read_where_it_is_used(folder: Path) -> None:
     with pytest.raises(IndexError, match="row 8 of 8"):
         rows[8]
     assert take(rows, [7, 0, 7]) == take(INSTANCES_HERE, [7, 0, 7])
+    assert list(pickle.loads(pickle.dumps(rows))) == INSTANCES_HERE  # noqa: S301 - our own bytes
 
 
 def test_a_sequence_survives_writing_the_same_rows_again_and_refuses_others(folder: Path) -> None:

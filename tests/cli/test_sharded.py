@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from relscout import read
-from relscout.core.instances import content_id
+from relscout.core.instances import RelationInstance, content_id
 from relscout.io.shards import INSTANCES, write_shards
 from relscout.io.writers.jsonl import write_instances
 
@@ -108,3 +108,55 @@ def test_a_damaged_shard_is_one_line(sharded, refused, good, tmp_path):
 
 def test_the_limit_is_a_number_of_instances(refused, good, tmp_path):
     assert "--shard-above" in refused("discover", good, "--shard-above", -1, "--out", tmp_path / "run")
+
+
+def extracted(text):
+    return [json.loads(line) for line in text.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory):
+    """Return 600 instances in a folder of Parquet files, with gold relations."""
+    folder = tmp_path_factory.mktemp("many") / "instances"
+    rows = (
+        RelationInstance.from_strings(f"Ada{number} {verb} Rome .", f"Ada{number}", "Rome", relation="any")
+        for number in range(200)
+        for verb in ("was born in", "works for", "saw")
+    )
+    write_shards(folder, rows, INSTANCES, rows_per_shard=250)
+    return folder
+
+
+def test_extraction_in_batches_gives_the_same_triples(finished, many, relscout, tmp_path):
+    whole = extracted(relscout("extract", finished, many).out)
+    done = relscout("extract", finished, many, "--limit-memory", "64GB")
+    assert done.code == 0, done.err
+    batched = extracted(done.out)
+    assert [{**row, "confidence": 0} for row in batched] == [{**row, "confidence": 0} for row in whole]
+    assert [row["confidence"] for row in batched] == pytest.approx(
+        [row["confidence"] for row in whole], abs=1e-5
+    )
+    options = ("--min-confidence", 0.6, "--limit-memory", "64GB", "--out", tmp_path / "sure.parquet")
+    done = relscout("extract", finished, many, *options)
+    sure = sum(row["confidence"] >= 0.6 for row in whole)
+    assert f"{sure} triples of 600 instances written to" in done.err
+    assert len(list(read(tmp_path / "sure.parquet"))) == sure
+
+
+def test_a_limit_that_cannot_be_kept_is_refused_with_one_that_can(finished, many, refused, tmp_path):
+    said = refused("extract", finished, many, "--limit-memory", "1MB", "--out", tmp_path / "triples.jsonl")
+    assert "--limit-memory is 1 MB, but libraries, model and a first batch needed" in said
+    assert "give at least" in said
+
+
+@pytest.mark.parametrize("size", ["much", "0", "-1GB"])
+def test_a_limit_is_a_size(finished, many, refused, size):
+    assert "expected a size such as 4GB or 512MB" in refused(
+        "extract", finished, many, "--limit-memory", size
+    )
+
+
+@pytest.mark.parametrize("options", [("--facts",), ("--precision", 0.8)])
+def test_what_depends_on_all_pairs_is_not_extracted_in_batches(finished, many, refused, options):
+    said = refused("extract", finished, many, "--limit-memory", "4GB", *options)
+    assert "--limit-memory applies to triples of marked pairs by a run of marked pairs, but" in said

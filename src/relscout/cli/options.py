@@ -85,6 +85,9 @@ ShardAbove = Annotated[
     int | None,
     typer.Option(metavar="N", min=0, help="Write Parquet shards above N instances.", show_default="200000"),
 ]
+LimitMemory = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Extract in batches that fit, e.g. 4GB.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -227,6 +230,23 @@ def n_relations(text: str) -> int | Literal["auto"]:
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
         raise SettingError(f"--relations is {text!r}; expected a whole number above 0, or 'auto'")
     return int(text)
+
+
+def byte_size(text: str, option: str) -> int:
+    """Return a size such as ``4GB`` or ``512MiB`` in bytes.
+
+    Raises:
+        SettingError: It is no such size, or 0.
+    """
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    try:
+        size = int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError:
+        size = 0
+    if size <= 0:
+        raise SettingError(f"invalid value for '{option}': {text!r}; expected a size such as 4GB or 512MB")
+    return size
 
 
 def assignments_of(texts: Sequence[str] | str | None, option: str) -> dict[str, str]:

@@ -39,6 +39,7 @@ from relscout.encoders import (
     known_share,
     loss_warnings,
     name_of,
+    readable_share,
     unknown_token_warning,
 )
 from relscout.io.readers.given import Given, as_instances
@@ -174,6 +175,7 @@ class Discovery:
         *,
         precision: float | None = None,
         allow_unknown_tokens: bool = False,
+        unknown_tokens: float | None = None,
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> Assignments:
@@ -184,6 +186,8 @@ class Discovery:
             precision: For text in which every pair of entities is an instance: expected share of related pairs among
                 those that get a relation, in (0, 1]; ``None`` keeps the thresholds of the run, if it has any.
             allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
+            unknown_tokens: Share of tokens that the encoder does not know, in [0, 1], of the corpus that the instances
+                are a part of, which is then not checked; by default that of the instances.
             progress: Progress callback.
             on_loss: Called with each truncated instance and what was lost.
 
@@ -194,9 +198,13 @@ class Discovery:
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
         encoder = self.model.encoder
-        readable = known_share(encoder, [instance.text for instance in bare])
-        if warning := unknown_token_warning(1 - readable, name_of(encoder)):
-            check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
+        warning = None
+        if unknown_tokens is not None:
+            readable = readable_share(unknown_tokens)
+        else:
+            readable = known_share(encoder, [instance.text for instance in bare])
+            if warning := unknown_token_warning(1 - readable, name_of(encoder)):
+                check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
         scores = self.score(bare, relatedness=precision is not None, progress=progress, on_loss=on_loss)
         line = None
         if precision is not None and scores.related is not None:

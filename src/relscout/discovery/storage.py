@@ -46,7 +46,6 @@ from relscout.core.files import (
 from relscout.core.instances import Polarity, RelationInstance, Triple
 from relscout.discovery.relation import Assignments, Facts, Relation
 from relscout.encoders import Encoder
-from relscout.io import shards
 from relscout.io.readers import read
 from relscout.methods import Estimator, load_fitted
 
@@ -125,11 +124,12 @@ def save(
         OutputError: The folder holds something else or cannot be written.
         SettingError: ``shard_above`` is below 0.
     """
+    from relscout.io.shards import ROWS_PER_SHARD, ShardedRows
     from relscout.io.writers import write_entities
     from relscout.io.writers.textfile import write_json_lines
 
     instances = parts.assignments.instances
-    if isinstance(instances, shards.ShardedRows):
+    if isinstance(instances, ShardedRows):
         shard_above = 0 if shard_above is None else shard_above
         # equal rows in equal shards are equal files, which this discovery can read when they replace its own
         rows_per_shard = rows_per_shard or instances.rows_per_shard
@@ -141,9 +141,7 @@ def save(
     with whole_folder(folder, contents=CONTENTS) as fresh:
         record: dict[str, Any] = {**parts.run, "merged": {str(old): new for old, new in parts.merged.items()}}
         if len(instances) > shard_above:
-            record[SHARDS] = _write_shards(
-                fresh, parts, triples, facts, rows_per_shard or shards.ROWS_PER_SHARD
-            )
+            record[SHARDS] = _write_shards(fresh, parts, triples, facts, rows_per_shard or ROWS_PER_SHARD)
         else:
             _write_lines(fresh, parts, triples, facts)
         write_json_lines((relation.as_dict() for relation in parts.relations), fresh / RELATIONS)
@@ -170,6 +168,7 @@ def _write_shards(
     folder: Path, parts: Parts, triples: Iterable[Triple], facts: Facts, size: int
 ) -> dict[str, int]:
     """Write the shards of a run, and return the number of those of each kind."""
+    from relscout.io import shards
     from relscout.io.writers import parquet
     from relscout.io.writers.jsonl import fact_record
 
@@ -223,7 +222,9 @@ def _shards_of(folder: Path, name: str, record: Mapping[str, Any]) -> list[Path]
     """Return the shards of a run in place of a file; none of a run that has the file."""
     if SHARDS not in record:
         return []
-    return shards.shard_files(folder / SHARDED[name], count=index(record[SHARDS][SHARDED[name]]))
+    from relscout.io.shards import shard_files
+
+    return shard_files(folder / SHARDED[name], count=index(record[SHARDS][SHARDED[name]]))
 
 
 def checked_record(folder: Path) -> dict[str, Any]:
@@ -283,9 +284,11 @@ def _check_contents(folder: Path) -> None:
     """Refuse a folder in which other files than those of a run would be lost."""
     check_replaceable(folder, contents=CONTENTS if (folder / RUN).is_file() else ())
     check_replaceable(folder / MODEL, contents=MODEL_CONTENTS)
+    from relscout.io.shards import is_shard
+
     for place in (folder / name for name in SHARDED.values()):
         there = [entry.name for entry in place.iterdir()] if place.is_dir() else []
-        check_replaceable(place, contents=[name for name in there if shards.is_shard(name)])
+        check_replaceable(place, contents=[name for name in there if is_shard(name)])
 
 
 def run_folder(folder: Path) -> Path:
@@ -351,6 +354,8 @@ def _assignments_of_lines(folder: Path) -> Assignments:
 
 def _assignments_of_shards(folder: Path, run: Mapping[str, Any]) -> Assignments:
     """Return the assignments of a run in shards, whose instances are read from the disk where they are used."""
+    from relscout.io import shards
+
     files, of_instances = _shards_of(folder, ASSIGNMENTS, run), _shards_of(folder, INSTANCES, run)
     ids: list[NDArray[np.int64]] = []
     confidences: list[NDArray[np.float32]] = []

@@ -329,7 +329,7 @@ def known_share(encoder: object, texts: Sequence[str]) -> float:
 
 
 def readable_share(unknown: float) -> float:
-    """Return the factor of confidences for a share of unknown tokens, in [0, 1]; 1 where next to all are known."""
+    """Return the share of known tokens, in [0, 1], given that of unknown ones; 1 where next to all are known."""
     return 1.0 if unknown <= MOST_UNKNOWN else 1.0 - unknown
 
 

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 _CHARACTERS_PER_TOKEN = 40
 #: Number of characters of a text in which unknown tokens are counted.
 _COUNTED_CHARACTERS = 2000
+#: Most texts in which unknown tokens are counted.
+_COUNTED_TEXTS = 500
 #: Half a character, which JSON can escape and tokenizers refuse.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -197,7 +199,7 @@ class Vocabulary:
             for instance, text, (shown, head, tail) in zip(instances, texts, cut, strict=True)
         ]
 
-    def unknown_share(self, texts: Sequence[str], *, most: int = 500) -> float:
+    def unknown_share(self, texts: Sequence[str], *, most: int = _COUNTED_TEXTS) -> float:
         """Return the share of texts that is unknown, in [0, 1]: the mean over the texts; 0 if there are no tokens.
 
         Of each text, it is the share of unknown tokens, or that of the characters in them if that is larger, as where a
@@ -221,7 +223,7 @@ class Vocabulary:
         """
         if self._no_unknown:
             return {}
-        sample = sorted({text[:_COUNTED_CHARACTERS] for text in texts}, key=_digest)[:most]
+        sample = text_sample(texts, most=most)
         readable = {text: _LONE_SURROGATE.sub("\ufffd", text) for text in sample}
         tokenized = self._tokenized(list(readable.values()))
         shares: dict[str, float | None] = {}
@@ -333,6 +335,16 @@ def joined_unknown_share(samples: Iterable[Mapping[str, float | None]], *, most:
         lowest = dict(sorted({**lowest, **sample}.items())[:most])
     shares = [share for share in lowest.values() if share is not None]
     return sum(shares) / len(shares) if shares else 0.0
+
+
+def text_sample(texts: Iterable[str], *, most: int = _COUNTED_TEXTS) -> list[str]:
+    """Return the beginnings of some distinct texts; the choice does not depend on the order, and few are in memory."""
+    kept: set[str] = set()
+    for text in texts:
+        kept.add(text[:_COUNTED_CHARACTERS])
+        if len(kept) >= 4 * most:
+            kept = set(sorted(kept, key=_digest)[:most])
+    return sorted(kept, key=_digest)[:most]
 
 
 def _digest(text: str) -> bytes:

@@ -31,7 +31,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, islice
@@ -222,7 +221,7 @@ class ShardedRows(Sequence[Row]):
     """The rows of a folder as a sequence that is read from the disk when it is used.
 
     Iteration reads the shards in order, with one row group in memory. Single rows come from a cache of the row groups
-    that were used last.
+    that were read last.
 
     Args:
         folder: The folder.
@@ -246,7 +245,7 @@ class ShardedRows(Sequence[Row]):
         sizes = (footer.row_group(group).num_rows for _, group, footer in self._groups)
         #: First row of each group, and the number of all rows.
         self._starts: list[int] = [0, *accumulate(sizes)]
-        self._cache: OrderedDict[int, pa.Table] = OrderedDict()
+        self._cache: dict[int, pa.Table] = {}
 
     def __len__(self) -> int:
         return self._starts[-1]
@@ -269,13 +268,12 @@ class ShardedRows(Sequence[Row]):
             raise IndexError(f"row {place} of {len(self)}")
         number = bisect_right(self._starts, row) - 1
         path, group, footer = self._groups[number]
-        if number in self._cache:
-            self._cache.move_to_end(number)
-        else:
-            self._cache[number] = _group(path, group, footer, self.kind)
+        table = self._cache.get(number)
+        if table is None:
+            table = self._cache[number] = _group(path, group, footer, self.kind)
             if len(self._cache) > self._CACHED:
-                self._cache.popitem(last=False)
-        return _rows(path, self._cache[number].slice(row - self._starts[number], 1), self.kind)[0]
+                self._cache.pop(next(iter(self._cache)), None)
+        return _rows(path, table.slice(row - self._starts[number], 1), self.kind)[0]
 
     def __repr__(self) -> str:
         return f"<{len(self):,} {self.kind.name} in {self.folder}>"
@@ -401,12 +399,18 @@ def _instance_record(instance: RelationInstance) -> Record:
 
 
 def _instance(record: Record) -> RelationInstance:
-    head, tail = (
-        Mention(*(record[f"{role}_{name}"] for name in ("start", "end", "type", "id")))
-        for role in ("head", "tail")
+    head = Mention(record["head_start"], record["head_end"], record["head_type"], record["head_id"])
+    tail = Mention(record["tail_start"], record["tail_end"], record["tail_type"], record["tail_id"])
+    return RelationInstance(
+        record["text"],
+        head,
+        tail,
+        record["relation"],
+        record["id"],
+        record["source"],
+        record["document"],
+        record["document_start"],
     )
-    named = {name: record[name] for name in ("relation", "id", "source", "document", "document_start")}
-    return RelationInstance(record["text"], head, tail, **named)
 
 
 def _assignment_columns() -> pa.Schema:

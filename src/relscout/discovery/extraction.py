@@ -97,6 +97,13 @@ class Extractor(Protocol):
         ...
 
 
+def precision_for(run: Discovery, precision: float | None, *, every_pair: bool) -> float | None:
+    """Return the expected precision for new text: a given one, or the default for every pair of a text."""
+    if precision is None and every_pair and run.run.get("relatedness") is None:
+        return TEXT_PRECISION
+    return precision
+
+
 @dataclass(frozen=True)
 class RunExtractor:
     """Applies the relations of a run."""
@@ -128,8 +135,7 @@ class RunExtractor:
         progress: Progress = silent,
     ) -> Extraction:
         """Return the triples of instances; see :meth:`Extractor.extract`."""
-        if precision is None and every_pair and self.run.run.get("relatedness") is None:
-            precision = TEXT_PRECISION
+        precision = precision_for(self.run, precision, every_pair=every_pair)
         prediction = self.run.predict(
             instances, precision=precision, allow_unknown_tokens=allow_unknown_tokens, progress=progress
         )

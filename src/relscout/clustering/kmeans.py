@@ -229,6 +229,20 @@ def _chunks(vectors: NDArray[np.float32], size: int) -> Iterator[NDArray[np.floa
             file.madvise(mmap.MADV_DONTNEED)
 
 
+def taken(vectors: Vectors, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the vectors of some rows (n, D), float32.
+
+    Each row of a mapped file brings the pages around it into memory, 64 KB on Linux; they are given back on the way.
+    """
+    if isinstance(vectors, DistantVectors) or (file := _mapped_file(vectors)) is None:
+        return np.asarray(vectors[rows], dtype=np.float32)
+    copied = np.empty((len(rows), vectors.shape[1]), dtype=np.float32)
+    for start in range(0, len(rows), _ROWS_TAKEN):
+        copied[start : start + _ROWS_TAKEN] = vectors[rows[start : start + _ROWS_TAKEN]]
+        file.madvise(mmap.MADV_DONTNEED)
+    return copied
+
+
 def _mapped_file(vectors: NDArray[np.float32]) -> mmap.mmap | None:
     """Return the file that vectors are mapped from; ``None`` if there is none, or its pages may not be given back."""
     array: object = vectors
@@ -240,6 +254,8 @@ def _mapped_file(vectors: NDArray[np.float32]) -> mmap.mmap | None:
 
 
 _SAMPLE = 65_536
+#: Rows of a mapped file that are copied before its pages are given back.
+_ROWS_TAKEN = 2048
 
 
 def kmeans(
@@ -290,7 +306,7 @@ def kmeans(
     random = generator(seed, "k-means")
     sample_size = max(sample_size, n_clusters)
     if len(vectors) > sample_size:
-        sample = np.asarray(vectors[np.sort(random.choice(len(vectors), sample_size, replace=False))])
+        sample = taken(vectors, np.sort(random.choice(len(vectors), sample_size, replace=False)))
     else:
         sample = np.asarray(vectors)
     solutions = []
@@ -345,7 +361,7 @@ def neighbour_seeds(
     """
     if len(vectors) > sample_size:
         chosen = generator(seed, "neighbour seeds").choice(len(vectors), sample_size, replace=False)
-        sample = np.asarray(vectors[np.sort(chosen)])
+        sample = taken(vectors, np.sort(chosen))
     else:
         sample = np.asarray(vectors)
     # UMAP needs more vectors than neighbours, and its spectral initialisation more than dimensions

@@ -45,6 +45,7 @@ from relscout.methods import Estimator
 
 if TYPE_CHECKING:
     import pandas
+    from numpy.typing import NDArray
 
     from relscout.discovery.decisions import Decisions
     from relscout.discovery.evaluation import Evaluation
@@ -52,6 +53,23 @@ if TYPE_CHECKING:
     from relscout.naming.endpoint import NamingEndpoint
     from relscout.naming.vocabulary import Vocabulary
     from relscout.text.entities import MergedEntities
+
+
+@dataclass(frozen=True)
+class PairScores:
+    """What of some pairs does not depend on the expected precision, see :meth:`Discovery.score_together`.
+
+    Args:
+        instances: N pairs, parsed if that matters.
+        probabilities: Probabilities of the model's relations (N, K), float32.
+        related: Probability that each pair is related (N,), float32, if it is estimated.
+        lost: The pairs that the encoder cut, each with what was cut.
+    """
+
+    instances: Sequence[RelationInstance]
+    probabilities: NDArray[np.float32]
+    related: NDArray[np.float32] | None
+    lost: Sequence[tuple[RelationInstance, str]] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,27 +193,95 @@ class Discovery:
         bare = [instance.without_relation() for instance in as_instances(instances)]
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
-        encoder = self.model.encoder
-        readable = known_share(encoder, [instance.text for instance in bare])
-        if warning := unknown_token_warning(1 - readable, name_of(encoder)):
-            check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
-        lost: Counter[str] = Counter()
-
-        def note_loss(instance: RelationInstance, what: str) -> None:
-            lost[what] += 1
-            if on_loss is not None:
+        readable, warning = self._readable(bare, allow_unknown_tokens=allow_unknown_tokens)
+        (scores,) = self.score_together([bare], with_precision=[precision is not None], progress=progress)
+        if on_loss is not None:
+            for instance, what in scores.lost:
                 on_loss(instance, what)
+        return self._assigned(scores, precision, readable, warning)
+
+    def predict_scored(
+        self, scores: PairScores, *, precision: float | None = None, allow_unknown_tokens: bool = False
+    ) -> Assignments:
+        """Assign pairs whose scores are known; see :meth:`predict`.
+
+        Args:
+            scores: The scores, for the same choice of ``precision`` or none.
+            precision: As in :meth:`predict`.
+            allow_unknown_tokens: As in :meth:`predict`.
+
+        Raises:
+            InputError: The encoder does not know over half of the tokens.
+        """
+        readable, warning = self._readable(scores.instances, allow_unknown_tokens=allow_unknown_tokens)
+        return self._assigned(scores, precision, readable, warning)
+
+    def score_together(
+        self,
+        requests: Sequence[Sequence[RelationInstance]],
+        *,
+        with_precision: Sequence[bool],
+        progress: Progress = silent,
+    ) -> list[PairScores]:
+        """Score the pairs of several requests in one pass, each as if it were alone, up to rounding.
+
+        Args:
+            requests: The pairs of each request, without gold relations; no object is in two requests.
+            with_precision: Whether each request will have an expected precision.
+            progress: Progress callback.
+
+        Raises:
+            InputError: An instance is wrong.
+        """
+        from relscout.text.spacy_pipeline import with_syntax
 
         by_model = self.run.get("relatedness") is not None
         # without syntax in the corpus, new pairs must not have it, either
         of_text = by_model and self.run["relatedness"].get("precision") is not None
-        if of_text or (precision is not None and not by_model):
-            from relscout.text.spacy_pipeline import with_syntax
-
-            bare = with_syntax(bare)
-        related = self.model.relatedness(bare, progress=progress) if by_model else None
+        own = [
+            with_syntax(request) if of_text or (wanted and not by_model) else list(request)
+            for request, wanted in zip(requests, with_precision, strict=True)
+        ]
+        pairs = [instance for request in own for instance in request]
+        sets = np.repeat(np.arange(len(own), dtype=np.int64), [len(request) for request in own])
+        lost: list[tuple[RelationInstance, str]] = []
+        related = self.model.relatedness(pairs, sets=sets, progress=progress) if by_model else None
         known = {} if related is None else {"related": related}
-        probabilities = self.model.predict_proba(bare, progress=progress, on_loss=note_loss, **known)
+        probabilities = self.model.predict_proba(
+            pairs, progress=progress, on_loss=lambda instance, what: lost.append((instance, what)), **known
+        )
+        if not by_model and any(with_precision):
+            rows = np.flatnonzero(np.array(with_precision)[sets])
+            related = np.full(len(pairs), np.nan, dtype=np.float32)
+            related[rows] = self._bundled_detector.probabilities(
+                [pairs[row] for row in rows], encoder=self.model.encoder, progress=progress, sets=sets[rows]
+            )
+        number_of = {id(instance): number for number, request in enumerate(own) for instance in request}
+        return [
+            PairScores(
+                request,
+                probabilities[sets == number],
+                None if related is None or not (by_model or wanted) else related[sets == number],
+                [(instance, what) for instance, what in lost if number_of[id(instance)] == number],
+            )
+            for number, (request, wanted) in enumerate(zip(own, with_precision, strict=True))
+        ]
+
+    def _readable(
+        self, instances: Sequence[RelationInstance], *, allow_unknown_tokens: bool
+    ) -> tuple[float, str | None]:
+        """Return the share of the tokens that the encoder knows, and a warning if that is too low."""
+        encoder = self.model.encoder
+        readable = known_share(encoder, [instance.text for instance in instances])
+        if warning := unknown_token_warning(1 - readable, name_of(encoder)):
+            check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
+        return readable, warning
+
+    def _assigned(
+        self, scores: PairScores, precision: float | None, readable: float, warning: str | None
+    ) -> Assignments:
+        bare, probabilities, related = scores.instances, scores.probabilities, scores.related
+        by_model = self.run.get("relatedness") is not None
         # a merge only relabels, so that corpus and new text agree
         table = np.array([self.merged.get(label, label) for label in range(probabilities.shape[1])])
         if self.model.none_ is not None:
@@ -205,11 +291,13 @@ class Discovery:
         if precision is not None:
             from relscout.methods.unrelated import is_connected
 
-            detector = self._bundled_detector.expecting(precision, connected=is_connected(bare))
             if related is None:
-                related = detector.probabilities(bare, encoder=encoder, progress=progress)
-            else:  # in place of the thresholds of the run
+                raise SettingError(
+                    "these scores are for no expected precision; pass with_precision to score_together"
+                )
+            if by_model:  # in place of the thresholds of the run
                 labels, kept[:] = probabilities[:, :-1].argmax(axis=1), True
+            detector = self._bundled_detector.expecting(precision, connected=is_connected(bare))
             detector.set_threshold(related, None)
             kept &= related >= detector.thresholds[0]
         # clusters that are no relations get numbers below -1: the words of a pair may still name its relation
@@ -234,7 +322,10 @@ class Discovery:
             related,
             polarities_of(bare, ids),
             phrases_of(links, ids),
-            [*([warning] if warning else []), *loss_warnings(lost)],
+            [
+                *([warning] if warning else []),
+                *loss_warnings(Counter(what for _, what in scores.lost)),
+            ],
         )
 
     def extract(

@@ -185,7 +185,7 @@ def test_a_batch_that_fails_fails_its_requests_only():
     def halves(numbers):
         return [100 // number for number in numbers]
 
-    batcher = Batcher(halves, capacity=8, most=1)
+    batcher = Batcher(list, halves, capacity=8, most=1)
     wrong, right = batcher.submit(0), batcher.submit(4)
     with pytest.raises(ZeroDivisionError):
         wrong.result(5)

@@ -25,7 +25,23 @@ def command(
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 for a free one.")] = 8000,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time until an answer.")] = 30.0,
     queue: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests that wait.")] = 128,
-    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests encoded together.")] = 32,
+    max_wait: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", help="Longest expected wait for other requests; more get status 429."
+        ),
+    ] = 5.0,
+    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests encoded together.")] = 16,
+    threads: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Threads of the model; more pay off for long texts only.")
+    ] = 1,
+    bfloat16: Annotated[
+        bool,
+        typer.Option(
+            "--bfloat16",
+            help="Compute in bfloat16: faster where the processor can; answers differ by rounding.",
+        ),
+    ] = False,
     max_characters: Annotated[
         int, typer.Option(metavar="N", min=1, help="Longest text of a request.")
     ] = 100_000,
@@ -50,7 +66,7 @@ def command(
     from relscout.serve.api import Service
     from relscout.serve.extraction import BatchExtractor
     from relscout.serve.guard import is_loopback
-    from relscout.serve.server import listening, url_of
+    from relscout.serve.server import listening, url_of, use_threads
     from relscout.serve.server import run as run_server
 
     limits = Limits(
@@ -58,6 +74,7 @@ def command(
         characters=max_characters,
         records=max_pairs,
         queue=queue,
+        wait=max_wait,
         batch=batch,
         timeout=timeout,
     )
@@ -68,7 +85,10 @@ def command(
             "long random text"
         )
     reading = Reading(text=text)
+    use_threads(threads)
     extractor = load_extractor(run)
+    if bfloat16:
+        extractor.use_bfloat16()
     annotators = {english: reading.annotator(english=english) for english in (True, False)}
     answering = BatchExtractor(
         extractor,

@@ -102,6 +102,10 @@ class Extractor(Protocol):
         """Set the vector cache of the encoder, or remove it."""
         ...
 
+    def use_bfloat16(self) -> None:
+        """Let the transformer multiply in bfloat16: faster where the processor can, and the same up to rounding."""
+        ...
+
     def extract_together(
         self, tasks: Sequence[Task], *, allow_unknown_tokens: bool = False
     ) -> list[Extraction | Exception]:
@@ -158,6 +162,12 @@ class RunExtractor:
     def use_cache(self, cache: VectorCache | None) -> None:
         """Set the vector cache of the encoder."""
         use_cache(self.run.model.encoder, cache)
+
+    def use_bfloat16(self) -> None:
+        """Let the transformer multiply in bfloat16, if the encoder has one."""
+        transformer = underlying(self.run.model.encoder)
+        if transformer is not None:
+            transformer.in_bfloat16 = True
 
     def extract_together(
         self, tasks: Sequence[Task], *, allow_unknown_tokens: bool = False
@@ -281,6 +291,11 @@ class ClassifierExtractor:
         """Set the vector cache of the encoder, if there is one."""
         if self.classifier.encoder is not None:
             self.classifier.encoder.cache = cache
+
+    def use_bfloat16(self) -> None:
+        """Let the transformer multiply in bfloat16, if there is one."""
+        if self.classifier.encoder is not None:
+            self.classifier.encoder.in_bfloat16 = True
 
     def extract_together(
         self, tasks: Sequence[Task], *, allow_unknown_tokens: bool = False

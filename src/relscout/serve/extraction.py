@@ -42,7 +42,7 @@ class Answer:
 
 
 @dataclass
-class _Job:
+class Job:
     """A request on its way to its answer."""
 
     request: ExtractRequest
@@ -84,11 +84,19 @@ class BatchExtractor:
 
     def __call__(self, requests: Sequence[ExtractRequest]) -> list[Answer | Exception]:
         """Return the answer of each request, or the error that it ends in: a RefusedError if the client is wrong."""
-        jobs = [_Job(request) for request in requests]
+        return self.answer(self.read(requests))
+
+    def read(self, requests: Sequence[ExtractRequest]) -> list[Job]:
+        """Return the jobs of requests, with the pairs of their texts. Needs the annotator only, not the model."""
+        jobs = [Job(request) for request in requests]
         for job in jobs:
             self._guarded(job, self._read)
         for english in (True, False):
             self._annotate([job for job in jobs if job.passages and job.english is english], english=english)
+        return jobs
+
+    def answer(self, jobs: Sequence[Job]) -> list[Answer | Exception]:
+        """Return the answer of each job, or the error that it ends in."""
         for job in jobs:
             self._guarded(job, self._check_readable)
         self._extract([job for job in jobs if job.error is None and job.instances])
@@ -96,7 +104,7 @@ class BatchExtractor:
             self._guarded(job, self._select)
         return [job.error or Answer(job.triples, job.warnings) for job in jobs]
 
-    def _guarded(self, job: _Job, step: Callable[[_Job], None]) -> None:
+    def _guarded(self, job: Job, step: Callable[[Job], None]) -> None:
         """Do a step of a job unless an earlier one failed; an error is kept in the job."""
         if job.error is not None:
             return
@@ -111,7 +119,7 @@ class BatchExtractor:
             _LOG.exception("a request failed")
             job.error = error
 
-    def _read(self, job: _Job) -> None:
+    def _read(self, job: Job) -> None:
         request = job.request
         if request.precision is not None and isinstance(self.extractor, ClassifierExtractor):
             raise RefusedError(
@@ -135,7 +143,7 @@ class BatchExtractor:
         except (InputError, SettingError) as error:
             raise RefusedError(str(error)) from error
 
-    def _annotate(self, jobs: Sequence[_Job], *, english: bool) -> None:
+    def _annotate(self, jobs: Sequence[Job], *, english: bool) -> None:
         """Add the pairs of texts, whose sentences all go through the pipeline together."""
         if not jobs:
             return
@@ -150,7 +158,7 @@ class BatchExtractor:
             for job in jobs:
                 job.warnings.append(_NOT_ENGLISH)
 
-    def _mark(self, jobs: Sequence[_Job], annotator: Annotator) -> None:
+    def _mark(self, jobs: Sequence[Job], annotator: Annotator) -> None:
         passages = [
             replace(passage, source=f"{number}{_MARK}{passage.source}")
             for number, job in enumerate(jobs)
@@ -160,7 +168,7 @@ class BatchExtractor:
             number, _, source = sentence.source.partition(_MARK)
             jobs[int(number)].instances += pairs(replace(sentence, source=source), self.pairing)
 
-    def _check_readable(self, job: _Job) -> None:
+    def _check_readable(self, job: Job) -> None:
         if not job.instances:
             return
         share = self.extractor.unknown_share(job.instances)
@@ -170,7 +178,7 @@ class BatchExtractor:
                 "send text in a language that the run was made for"
             )
 
-    def _extract(self, jobs: Sequence[_Job]) -> None:
+    def _extract(self, jobs: Sequence[Job]) -> None:
         """Add the triples of all jobs, which are scored together."""
         tasks = [
             Task(job.instances, every_pair=job.request.text is not None, precision=job.request.precision)
@@ -185,7 +193,7 @@ class BatchExtractor:
                 job.triples = extraction.triples
                 job.warnings += map(self._without_path, extraction.warnings)
 
-    def _select(self, job: _Job) -> None:
+    def _select(self, job: Job) -> None:
         """Leave out the triples that the request does not ask for."""
         least = minimum_confidences(job.request.min_confidence, self.extractor.names)
         job.triples = [

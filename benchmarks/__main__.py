@@ -137,7 +137,11 @@ def main() -> None:
     load.add_argument(
         "--slow", type=int, default=1000, help="also the first rate next to so many slow clients"
     )
-    load.add_argument("--options", default="", help="options of 'relscout serve', such as '--max-wait 0.2'")
+    load.add_argument(
+        "--options",
+        action="append",
+        help="options of 'relscout serve', such as '--max-wait 0.2'; given again, all is measured again with others",
+    )
     options = parser.parse_args()
     if options.command == "quality":
         from benchmarks import quality as measured
@@ -272,12 +276,14 @@ def main() -> None:
     elif options.command == "serve-load":
         from benchmarks import serve_load
 
-        loads = [serve_load.Load(options.clients, options.seconds, rate) for rate in options.rate]
-        if options.rate and options.slow:
-            loads.insert(1, replace(loads[0], slow=options.slow))
-        if options.closed:
-            loads.append(serve_load.Load(options.clients, options.seconds))
-        serve_load.run(options.run, loads, options=options.options.split())
+        loads = []
+        for given in options.options or [""]:
+            base = serve_load.Load(options.clients, options.seconds, options=tuple(given.split()))
+            rates = [replace(base, rate=rate) for rate in options.rate]
+            loads += rates
+            loads += [replace(each, slow=options.slow) for each in rates[:1] if options.slow]
+            loads += [base] if options.closed else []
+        serve_load.run(options.run, loads)
     elif options.command == "demo":
         from benchmarks import demo_time
 

@@ -43,15 +43,17 @@ class Load:
             due, and there are more connections than clients if answers take long. ``None`` means that each client
             sends its next request when it has the answer to the last, or after the pause that a refusal asks for.
         slow: Number of clients that send nothing, or one byte now and then, and come back when they are cut off.
+        options: Options of ``relscout serve``.
     """
 
     clients: int
     seconds: float
     rate: float | None = None
     slow: int = 0
+    options: tuple[str, ...] = ()
 
 
-def run(folder: Path | None, loads: Sequence[Load], *, options: Sequence[str] = ()) -> None:
+def run(folder: Path | None, loads: Sequence[Load]) -> None:
     """Start a server for each load, send single sentences, and write what was measured.
 
     The clients share the processors with the server, so latencies include their work.
@@ -59,7 +61,6 @@ def run(folder: Path | None, loads: Sequence[Load], *, options: Sequence[str] = 
     Args:
         folder: The run; by default that of ``relscout demo`` is made first.
         loads: What to send.
-        options: Options of ``relscout serve``.
 
     Raises:
         subprocess.CalledProcessError: No run could be made.
@@ -70,23 +71,22 @@ def run(folder: Path | None, loads: Sequence[Load], *, options: Sequence[str] = 
             folder = Path(place) / "run"
             demo = [sys.executable, "-c", _CODE, "demo", "--out", str(folder)]
             subprocess.run(demo, check=True, stdout=subprocess.DEVNULL)
-        rows = [_served(folder, load, options) for load in loads]
+        rows = [_served(folder, load) for load in loads]
     path = write_result(
         "serve-load",
         {
             "processors": os.cpu_count(),
             "load_before": round(os.getloadavg()[2], 1),
-            "options": list(options),
             "rows": rows,
         },
     )
     print(f"written to {path}")
 
 
-def _served(folder: Path, load: Load, options: Sequence[str]) -> dict[str, object]:
+def _served(folder: Path, load: Load) -> dict[str, object]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    command = [sys.executable, "-c", _CODE, "serve", str(folder), "--port", str(port), *options]
+    command = [sys.executable, "-c", _CODE, "serve", str(folder), "--port", str(port), *load.options]
     process = subprocess.Popen(command)
     try:
         row = asyncio.run(_measured(port, process, load))
@@ -152,6 +152,7 @@ async def _measured(port: int, process: subprocess.Popen[bytes], load: Load) -> 
         "seconds": load.seconds,
         "rate": load.rate,
         "slow_clients": load.slow,
+        "options": " ".join(load.options),
         "requests_per_second": round(answered / load.seconds, 1),
         **{
             f"p{share}_ms": round(float(np.percentile(results.took, share)) * 1e3) if answered else None

@@ -423,6 +423,17 @@ class TransformerEncoder:
         """The Hugging Face model: without the layers above :attr:`depth`, with embeddings for new markers."""
         return self._loaded[0]
 
+    @cached_property
+    def _narrow_model(self) -> Any:
+        """A copy of the model with matrices in bfloat16, so that they are not converted for every batch."""
+        import torch
+
+        model = copy.deepcopy(self.model)
+        for module in model.modules():
+            if isinstance(module, torch.nn.Linear):
+                module.to(torch.bfloat16)
+        return model
+
     @property
     def n_layers(self) -> int:
         """Number of layers of :attr:`model`, at least :attr:`depth`."""
@@ -569,7 +580,8 @@ class TransformerEncoder:
 
         faster = torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bfloat16)
         with torch.inference_mode(), faster:
-            states: Sequence[torch.Tensor] = self.model(
+            model = self._narrow_model if self.in_bfloat16 else self.model
+            states: Sequence[torch.Tensor] = model(
                 **self.model_inputs(ids, places), output_hidden_states=True
             ).hidden_states
         return states

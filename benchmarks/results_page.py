@@ -745,6 +745,7 @@ def _serve_load(record: Row) -> str:
                 " / ".join(f"{value:,}" for value in row["memory_mib"]),
             )
         )
+    rounding = record["bfloat16"]
     seconds = ", ".join(f"{value:g}" for value in sorted({row["seconds"] for row in record["rows"]}))
     clients = ", ".join(str(value) for value in sorted({row["clients"] for row in record["rows"]}))
     head = ("options", "requests arrive", "slow clients", "answered per second", "p50, ms", "p95, ms")
@@ -754,6 +755,10 @@ Single sentences of the bundled text from {clients} clients for {seconds} s, on 
 the server. Latencies are those of answered requests, from when they are due. *As answers arrive* means that a
 client sends its next request when it has an answer, or after the pause that a refusal (429) asks for. Slow clients
 send nothing, or a byte now and then. Memory is that at the beginning, in the middle and at the end.
+
+With `--bfloat16`, {rounding["changed"]} of {rounding["pairs"]:,} pairs of the run ({rounding["with_relation"]:,} of them
+with a relation) get another relation or none. The confidences of the others differ by at most
+{rounding["largest_difference_of_confidence"]}.
 
 {_table((*head, "429", "errors", "memory, MiB"), table)}
 {_source(record)}"""

@@ -22,6 +22,8 @@ import numpy as np
 import psutil
 
 from benchmarks.records import write_result
+from relscout.discovery import Discovery
+from relscout.discovery.extraction import RunExtractor
 from relscout.text import sentence_spans
 from relscout.text.corpus import bundled_corpus
 
@@ -72,15 +74,34 @@ def run(folder: Path | None, loads: Sequence[Load]) -> None:
             demo = [sys.executable, "-c", _CODE, "demo", "--out", str(folder)]
             subprocess.run(demo, check=True, stdout=subprocess.DEVNULL)
         rows = [_served(folder, load) for load in loads]
+        rounding = _rounding(folder)
     path = write_result(
         "serve-load",
         {
             "processors": os.cpu_count(),
             "load_before": round(os.getloadavg()[2], 1),
+            "bfloat16": rounding,
             "rows": rows,
         },
     )
     print(f"written to {path}")
+
+
+def _rounding(folder: Path) -> dict[str, object]:
+    """Return how the relations of a run's own pairs change if they are predicted in bfloat16."""
+    run = Discovery.load(folder)
+    pairs = run.assignments.instances
+    exact = run.predict(pairs)
+    RunExtractor(run).use_bfloat16()
+    rounded = run.predict(pairs)
+    same = exact.relation_ids == rounded.relation_ids
+    differences = np.abs(exact.confidences - rounded.confidences)[same & (exact.relation_ids >= 0)]
+    return {
+        "pairs": len(pairs),
+        "with_relation": int((exact.relation_ids >= 0).sum()),
+        "changed": int((~same).sum()),
+        "largest_difference_of_confidence": round(float(differences.max()), 4),
+    }
 
 
 def _served(folder: Path, load: Load) -> dict[str, object]:

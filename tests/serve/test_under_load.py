@@ -17,10 +17,11 @@ from relscout import discover
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
 from relscout.discovery.extraction import Extraction, RunExtractor, Task, load_extractor
+from relscout.encoders.settings import use_threads
 from relscout.io.readers.given import as_instances
 from relscout.serve import Limits
 from relscout.serve.batching import Batcher, QueueFullError
-from relscout.serve.server import listening, server_of, url_of, use_threads
+from relscout.serve.server import listening, server_of, url_of
 from tests.cli.conftest import record, sentences
 from tests.serve.conftest import TEXTS
 

@@ -63,10 +63,11 @@ def command(
 
     check_installed()
     from relscout.discovery.extraction import load_extractor
+    from relscout.encoders.settings import use_threads
     from relscout.serve.api import Service
     from relscout.serve.extraction import BatchExtractor
     from relscout.serve.guard import is_loopback
-    from relscout.serve.server import listening, url_of, use_threads
+    from relscout.serve.server import listening, url_of
     from relscout.serve.server import run as run_server
 
     limits = Limits(

@@ -16,8 +16,8 @@ Q = TypeVar("Q")
 W = TypeVar("W")
 A = TypeVar("A")
 _LOG = logging.getLogger("relscout.serve")
-#: Weight of the newest batch in the mean time of a unit of work.
-_NEWEST = 0.2
+#: Weight of a batch, relative to the next, in the mean time of a unit of work.
+_FADING = 0.8
 
 
 class QueueFullError(Exception):
@@ -87,8 +87,8 @@ class Batcher(Generic[Q, W, A]):
         self._closed = self._prepared = self._all_read = False
         #: Work that was taken from the queue and is not done, and when the last batch was done.
         self._taken, self._done = 0.0, 0.0
-        #: Mean seconds of a unit of work; unknown before the first batch.
-        self._seconds: float | None = None
+        #: Seconds and work of the batches that are done, the newest counting most.
+        self._past_seconds, self._past_work = 0.0, 0.0
         self._threads = [
             threading.Thread(target=work, name=f"relscout-{name}", daemon=True)
             for name, work in (("read", self._read_batches), ("model", self._answer_batches))
@@ -133,7 +133,7 @@ class Batcher(Generic[Q, W, A]):
     def _expected_wait(self) -> float:
         """Return the expected seconds until all requests before a new one are answered."""
         waiting = sum(self._size(request) for request, _ in self._queue)
-        return (self._seconds or 0.0) * (self._taken + waiting)
+        return self._past_seconds / max(self._past_work, 1e-9) * (self._taken + waiting)
 
     def close(self) -> None:
         """Accept no more requests, answer those that wait, and end the threads."""
@@ -201,9 +201,8 @@ class Batcher(Generic[Q, W, A]):
         """Set the answers of a batch, and learn from the time that it took."""
         with self._changed:
             now = time.perf_counter()
-            per_unit = (now - max(since, self._done)) / max(work, 1e-9)
-            known = per_unit if self._seconds is None else self._seconds
-            self._seconds = known + _NEWEST * (per_unit - known)
+            self._past_seconds = _FADING * self._past_seconds + now - max(since, self._done)
+            self._past_work = _FADING * self._past_work + work
             self._taken, self._done = self._taken - work, now
         for future, answer in zip(futures, answers, strict=True):
             if isinstance(answer, Exception):

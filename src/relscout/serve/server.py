@@ -50,19 +50,6 @@ def url_of(listener: socket.socket) -> str:
     return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
-def use_threads(count: int) -> None:
-    """Let the libraries of this process compute with so many threads.
-
-    Matrices of a few sentences are too small for more than one: with two, answers took longer on two logical
-    processors of the same core, and twice the time of the processor.
-    """
-    import torch
-    from threadpoolctl import threadpool_limits
-
-    threadpool_limits(count)
-    torch.set_num_threads(count)
-
-
 def server_of(service: Service) -> uvicorn.Server:
     """Return the server of a service, not yet running: ``server.run(sockets=[listener])``."""
     limits = service.limits

@@ -26,21 +26,12 @@ def command(
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time until an answer.")] = 30.0,
     queue: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests that wait.")] = 128,
     max_wait: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS", help="Longest expected wait for other requests; more get status 429."
-        ),
+        float, typer.Option(metavar="SECONDS", help="Longest expected wait; others get 429.")
     ] = 5.0,
     batch: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests encoded together.")] = 16,
-    threads: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Threads of the model; more pay off for long texts only.")
-    ] = 1,
+    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads of the model.")] = 1,
     bfloat16: Annotated[
-        bool,
-        typer.Option(
-            "--bfloat16",
-            help="Compute in bfloat16: faster where the processor can; answers differ by rounding.",
-        ),
+        bool, typer.Option("--bfloat16", help="Round, which is faster on some processors.")
     ] = False,
     max_characters: Annotated[
         int, typer.Option(metavar="N", min=1, help="Longest text of a request.")

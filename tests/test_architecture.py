@@ -57,6 +57,7 @@ HOMES = {
     "uvicorn": {"serve"},
     "prometheus_client": {"serve"},
     "spacy": {"io.readers", "text", "serve"},
+    "pyoxigraph": {"io.writers"},
     "ray": {"encoders"},
     "accelerate": {"pretraining"},
     "matplotlib": {"lab", "report"},

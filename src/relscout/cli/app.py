@@ -37,6 +37,7 @@ COMMANDS = (
     "apply",
     "name",
     "export",
+    "query",
     "evaluate",
     "inspect",
     "convert",
@@ -98,6 +99,13 @@ def _without_type(usual: Callable[[typer.Context], Any], context: typer.Context)
     """Return the option --help of a command, which takes no value."""
     option = usual(context)
     option.metavar = ""
+    return option
+
+
+def _hidden(usual: Callable[[typer.Context], Any], context: typer.Context) -> Any:
+    """Return the option --help of the first page, which does not list it, so that it fits on a screen of 24 lines."""
+    option = usual(context)
+    option.hidden = True
     return option
 
 
@@ -178,7 +186,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         0 on success, 1 after an interruption, 2 after an error of the user or the system (such as a full disk).
     """
     command: Any = typer.main.get_command(app)
-    command.get_help_option = partial(_without_type, command.get_help_option)
+    command.get_help_option = partial(_hidden, command.get_help_option)
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with warnings.catch_warnings():
         warnings.simplefilter("always", InputWarning)  # shown whatever the filters are

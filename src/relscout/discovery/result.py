@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
     from relscout.discovery.decisions import Decisions
     from relscout.discovery.evaluation import Evaluation
+    from relscout.io.writers.sparql import QueryResult
     from relscout.methods.unrelated import RelatednessDetector
     from relscout.naming.endpoint import NamingEndpoint
     from relscout.naming.vocabulary import Vocabulary
@@ -299,6 +300,25 @@ class Discovery:
         from relscout.discovery.evaluation import evaluate
 
         return evaluate(self.assignments, gold)
+
+    def query(self, sparql: str, *, time_limit: float = 60.0) -> QueryResult:
+        """Return the answer to a SPARQL query on the facts and triples, as the RDF writers write them.
+
+        Facts are in the default graph, triples in the graph ``graph:triples``. The prefixes of the Turtle files need no
+        declaration. See :mod:`relscout.io.writers.sparql`.
+
+        Args:
+            sparql: A SELECT, ASK, CONSTRUCT or DESCRIBE query.
+            time_limit: Most seconds for the answer, above 0.
+
+        Raises:
+            MissingExtraError: Oxigraph is not installed.
+            RecordError: The query is not valid, changes data or asks another server; says in which line and column.
+            InputError: There was no answer within the time limit, or not enough memory for it.
+        """
+        from relscout.io.writers.sparql import run_query
+
+        return run_query(sparql, facts=self.facts, triples=self.triples, time_limit=time_limit)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the triples as a pandas frame in input order; see :meth:`triples`.

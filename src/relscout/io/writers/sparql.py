@@ -43,6 +43,7 @@ FORMATS: Final[dict[Form, tuple[str, ...]]] = {
 TIME_LIMIT: Final = 60.0
 _LONGEST: Final = 86_400
 
+_FORMS = "SELECT, ASK, CONSTRUCT or DESCRIBE"
 _UPDATES = frozenset(["INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH"])
 _NUMBERS = {INTEGER: int, DOUBLE: float, XSD + "decimal": float, XSD + "float": float}
 _CLOSING = {"{": "}", "(": ")", "[": "]"}
@@ -189,21 +190,16 @@ def checked(query: str) -> Form:
             raise _error(query, token.start, f"{token.text!r} closes nothing that is open")
     first = _first_word(tokens)
     if first is None:
-        raise RecordError(
-            "query", "line 1, column 1", "the query is empty; expected SELECT, ASK, CONSTRUCT or DESCRIBE"
-        )
+        raise RecordError("query", "line 1, column 1", "the query is empty; expected " + _FORMS)
     form = first.text.upper()
     if form in _UPDATES:
         raise _error(
             query,
             first.start,
-            f"{form} changes data, and a run can only be read; use SELECT, ASK, CONSTRUCT or DESCRIBE ('relscout apply' "
-            "makes changes to a run)",
+            f"{form} changes data, and a run can only be read; use {_FORMS} ('relscout apply' changes a run)",
         )
     if form not in FORMATS:
-        raise _error(
-            query, first.start, f"unknown form {first.text!r}; expected SELECT, ASK, CONSTRUCT or DESCRIBE"
-        )
+        raise _error(query, first.start, f"unknown form {first.text!r}; expected {_FORMS}")
     if opened:
         raise _error(query, opened[-1].start, f"{opened[-1].text!r} is never closed")
     return cast(Form, form)
@@ -259,7 +255,7 @@ def _answered(query: str, folder: Path, graphs: dict[str, str], time_limit: floa
     code = "from relscout.io.writers.sparql import answer_in_process; answer_in_process()"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - our own code
         [sys.executable, "-c", code], cwd=folder, env=environment, bufsize=0, **cast(Any, pipes)
     ) as process:
         try:

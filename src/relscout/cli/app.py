@@ -19,7 +19,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from relscout.cli.command_files import check_outputs
+from relscout.cli.command_files import check_outputs, fetch_runs
 from relscout.cli.screen import say_error, say_note
 from relscout.core.errors import InputWarning, PluginWarning, RelscoutError, SettingError
 
@@ -110,7 +110,8 @@ def _hidden(usual: Callable[[typer.Context], Any], context: typer.Context) -> An
 
 
 def _invoke(usual: Callable[[typer.Context], Any], context: typer.Context) -> Any:
-    """Run a command, unless its output would replace one of its inputs."""
+    """Run a command with its runs of the hub downloaded, unless its output would replace one of its inputs."""
+    fetch_runs(context)
     check_outputs(context)
     return usual(context)
 

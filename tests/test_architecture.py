@@ -57,6 +57,7 @@ HOMES = {
     "uvicorn": {"serve"},
     "prometheus_client": {"serve"},
     "spacy": {"io.readers", "text", "serve"},
+    "neo4j": {"io.writers"},
     "pyoxigraph": {"io.writers"},
     "ray": {"encoders"},
     "accelerate": {"pretraining"},

@@ -187,22 +187,22 @@ class Discovery:
             if on_loss is not None:
                 on_loss(instance, what)
 
-        related, by_model = None, self.run.get("relatedness") is not None
+        by_model = self.run.get("relatedness") is not None
         # without syntax in the corpus, new pairs must not have it, either
         of_text = by_model and self.run["relatedness"].get("precision") is not None
         if of_text or (precision is not None and not by_model):
             from relscout.text.spacy_pipeline import with_syntax
 
             bare = with_syntax(bare)
-        probabilities = self.model.predict_proba(bare, progress=progress, on_loss=note_loss)
+        related = self.model.relatedness(bare, progress=progress) if by_model else None
+        known = {} if related is None else {"related": related}
+        probabilities = self.model.predict_proba(bare, progress=progress, on_loss=note_loss, **known)
         # a merge only relabels, so that corpus and new text agree
         table = np.array([self.merged.get(label, label) for label in range(probabilities.shape[1])])
         if self.model.none_ is not None:
             table[self.model.none_] = -1
         labels = probabilities.argmax(axis=1)
         kept = np.full(len(bare), True) if self.model.none_ is None else labels != self.model.none_
-        if by_model:
-            related = self.model.relatedness(bare, progress=progress)
         if precision is not None:
             from relscout.methods.unrelated import is_connected
 

@@ -10,6 +10,7 @@ variance only: all others are left as they are, so that a few hundred directions
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 #: The file in an adapter's folder.
 WHITENING = "whitening.safetensors"
-#: Rows that are multiplied at once: always as many, so that a vector does not depend on the others.
-_ROWS = 256
+#: Rows that are multiplied at once: always as many, so that a vector does not depend on the others; few, because one
+#: sentence costs as much as all of them.
+_ROWS = 16
 _NEAR_ZERO = 1e-12
 
 
@@ -48,8 +50,7 @@ class Whitening:
 
     def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the whitened vectors (N, D), float32, each as long as before, whatever the other vectors are."""
-        directions = self.directions.astype(np.float64)
-        damping = 1 - self.factors.astype(np.float64)
+        directions, damping = self._in_double_precision
         whitened = np.empty_like(vectors)
         block = np.zeros((_ROWS, vectors.shape[1]))
         for start in range(0, len(vectors), _ROWS):
@@ -62,6 +63,10 @@ class Whitening:
                 damped *= (np.linalg.norm(block, axis=1) / np.maximum(lengths, _NEAR_ZERO))[:, None]
             whitened[start : start + len(some)] = damped[: len(some)]
         return whitened
+
+    @cached_property
+    def _in_double_precision(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self.directions.astype(np.float64), 1 - self.factors.astype(np.float64)
 
     def of_tensor(self, vectors: Tensor) -> Tensor:
         """Return the same of a tensor (B, D), with gradients."""

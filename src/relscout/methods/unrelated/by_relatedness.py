@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -202,7 +203,7 @@ class RelatednessDetector:
             np.maximum(_logistic(margin), np.nextafter(np.float32(0.5), np.float32(1))),
         ).astype(np.float32)
 
-    @property
+    @cached_property
     def _settings(self) -> EncoderSettings:
         return from_mapping(EncoderSettings, dict(self.model.encoder))
 

@@ -240,12 +240,20 @@ class NoRelationWrapper(Estimator):
         self,
         instances: Sequence[RelationInstance],
         *,
+        related: NDArray[np.float32] | None = None,
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> NDArray[np.float32]:
-        """Return the probabilities of the relations, and last of no relation (N, K + 1), float32, rows summing to 1."""
+        """Return the probabilities of the relations, and last of no relation (N, K + 1), float32, rows summing to 1.
+
+        Args:
+            instances: The pairs.
+            related: Their :meth:`relatedness` (N,), where it is known; otherwise it is computed if it is needed.
+            progress: Progress callback.
+            on_loss: Called with each truncated instance and what was lost.
+        """
         shares = self.method.predict_proba(instances, progress=progress, on_loss=on_loss)
-        return self._append_no_relation(shares, instances, progress)
+        return self._append_no_relation(shares, instances, progress, related=related)
 
     def transform(
         self, instances: Sequence[RelationInstance], *, progress: Progress = silent

@@ -9,20 +9,20 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, Protocol
 
 import yaml
 
 from relscout.core.errors import DownloadError, OutputError, RelscoutError, SettingError
+from relscout.core.instances import Entity, Fact
 from relscout.core.wording import counted
+from relscout.discovery.relation import Assignments, Relation
 from relscout.discovery.storage import CONTENTS, MODEL, REPORT, RUN
 from relscout.encoders import name_of
-
-if TYPE_CHECKING:
-    from relscout.discovery.result import Discovery
+from relscout.methods import Estimator
 
 CARD: Final = "README.md"
 _MOST_RELATIONS: Final = 200
@@ -30,6 +30,42 @@ _ADDRESS = re.compile(r"hf:/{1,2}(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^@\s
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 #: What Markdown and HTML would not show as it is.
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#|~!$&])")
+
+
+class Run(Protocol):
+    """What is used of a :class:`relscout.discovery.Discovery`."""
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """The relations."""
+        ...
+
+    @property
+    def assignments(self) -> Assignments:
+        """The instances of the corpus with their relations."""
+        ...
+
+    @property
+    def model(self) -> Estimator:
+        """The fitted method."""
+        ...
+
+    @property
+    def run(self) -> Mapping[str, Any]:
+        """Settings, versions and counts."""
+        ...
+
+    def facts(self) -> Sequence[Fact]:
+        """Return the facts."""
+        ...
+
+    def entities(self) -> Sequence[Entity]:
+        """Return the entities."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write it to a folder."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +95,7 @@ def address(text: str | Path) -> Address | None:
 
 
 def push(
-    discovery: Discovery,
+    discovery: Run,
     repo: str,
     *,
     private: bool | None = None,
@@ -135,7 +171,7 @@ def fetch(repo: str, *, revision: str | None = None, token: str | None = None) -
         raise DownloadError(f"cannot load hf://{repo}{at}: {_reason(error)}") from error
 
 
-def model_card(discovery: Discovery, repo: str, *, license: str | None = None) -> str:
+def model_card(discovery: Run, repo: str, *, license: str | None = None) -> str:
     """Return the card of a run in Markdown, with metadata; it has no path and no name of this machine.
 
     Args:
@@ -193,7 +229,7 @@ def model_card(discovery: Discovery, repo: str, *, license: str | None = None) -
     )
 
 
-def _public_name(discovery: Discovery) -> str:
+def _public_name(discovery: Run) -> str:
     name = name_of(discovery.model.encoder)
     return "a local model, which is not part of this repository" if _is_local(name) else name
 
@@ -202,7 +238,7 @@ def _is_of_run(name: str) -> bool:
     return name in CONTENTS or name.startswith(f"{MODEL}/")
 
 
-def _local_paths(discovery: Discovery) -> Iterator[str]:
+def _local_paths(discovery: Run) -> Iterator[str]:
     """Yield where a run has a path of this machine."""
     yield from (f"'{RUN}' ({key})" for key, text in _texts(discovery.run, ()) if _is_local(text))
     model = name_of(discovery.model.encoder)

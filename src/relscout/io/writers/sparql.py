@@ -45,7 +45,12 @@ _LONGEST: Final = 86_400
 
 _FORMS = "SELECT, ASK, CONSTRUCT or DESCRIBE"
 _UPDATES = frozenset(["INSERT", "DELETE", "LOAD", "CLEAR", "CREATE", "DROP", "COPY", "MOVE", "ADD", "WITH"])
-_NUMBERS = {INTEGER: int, DOUBLE: float, XSD + "decimal": float, XSD + "float": float}
+_NUMBERS: Final[dict[str, Callable[[str], Value]]] = {
+    INTEGER: int,
+    DOUBLE: float,
+    XSD + "decimal": float,
+    XSD + "float": float,
+}
 _CLOSING = {"{": "}", "(": ")", "[": "]"}
 
 _TOKEN = re.compile(
@@ -202,7 +207,7 @@ def checked(query: str) -> Form:
         raise _error(query, first.start, f"unknown form {first.text!r}; expected {_FORMS}")
     if opened:
         raise _error(query, opened[-1].start, f"{opened[-1].text!r} is never closed")
-    return cast(Form, form)
+    return form
 
 
 def run_query(
@@ -329,7 +334,7 @@ def _value(term: Any, uri: Callable[[str], str]) -> Value:
     try:
         return _NUMBERS.get(datatype, str)(term.value)
     except ValueError:
-        return term.value
+        return str(term.value)
 
 
 def _tokens(query: str) -> Iterator[_Token]:

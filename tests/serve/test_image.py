@@ -165,7 +165,14 @@ def test_compose_starts_the_same_server_with_fewer_rights() -> None:
     assert set(COMPOSE["volumes"]) == {name for name in mounts if not name.startswith(".")}
     homes = dict(re.findall(r"(\w+)=(\S+)", last("ENV").text))
     assert homes["XDG_CACHE_HOME"] == mounts["cache"]
-    names = ("HOME", "XDG_CACHE_HOME", "HF_HOME", "NUMBA_CACHE_DIR", "MPLCONFIGDIR")
+    names = (
+        "HOME",
+        "XDG_CACHE_HOME",
+        "HF_HOME",
+        "NUMBA_CACHE_DIR",
+        "MPLCONFIGDIR",
+        "TORCHINDUCTOR_CACHE_DIR",
+    )
     assert [name for name in names if not Path(homes[name]).is_relative_to(writable)] == []
 
 

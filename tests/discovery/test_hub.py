@@ -235,6 +235,19 @@ def test_a_run_with_paths_of_this_machine_is_not_sent(hub: Hub, discovery: Disco
     assert hub.requests == []
 
 
+def test_a_container_without_a_home_directory_can_push(
+    hub: Hub, discovery: Discovery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import pwd
+
+    def unknown(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert discovery.push_to_hub(REPO).startswith(hub.url)
+
+
 def test_the_card_is_made_from_the_run(discovery: Discovery) -> None:
     card = model_card(discovery.rename(0, "a|b <script>"), REPO, license="cc-by-4.0")
     header, text = card.removeprefix("---\n").split("---\n", 1)

@@ -324,16 +324,20 @@ def _status(error: BaseException) -> int | None:
 @contextlib.contextmanager
 def _without_bars() -> Iterator[None]:
     """Let huggingface_hub draw no bars: the library prints nothing."""
-    from huggingface_hub import utils
+    from huggingface_hub.utils.tqdm import (
+        are_progress_bars_disabled,
+        disable_progress_bars,
+        enable_progress_bars,
+    )
 
-    if utils.are_progress_bars_disabled():
+    if are_progress_bars_disabled():
         yield
         return
-    utils.disable_progress_bars()
+    disable_progress_bars()
     try:
         yield
     finally:
-        utils.enable_progress_bars()
+        enable_progress_bars()
 
 
 def _first_line(error: BaseException) -> str:

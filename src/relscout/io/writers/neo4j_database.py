@@ -52,7 +52,7 @@ Row = dict[str, Any]
 class Sessions(Protocol):
     """What is used of a driver of Neo4j."""
 
-    def session(self, **config: Any) -> Any:
+    def session(self, *, database: str | None = None) -> Any:
         """Return a session, a context manager with ``run`` and ``execute_write``."""
         ...
 

@@ -171,3 +171,9 @@ def test_triples_that_are_not_asserted_are_counted(relscout, finished, tmp_path)
     assert done.err.startswith("note: 2 triples negated or hypothetical (field 'polarity')")
     asserted = relscout("extract", finished, tmp_path / "new.jsonl", "--drop-negated")
     assert (len(triples(asserted.out)), asserted.err) == (1, "")
+
+
+def test_drift_is_noted(relscout, finished, good):
+    done = relscout("extract", finished, good, "--no-cache", "--drift")
+    assert len(triples(done.out)) == 30
+    assert "of 30 pairs are far from every relation, 5% would be in text like that of the run" in done.err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -15,6 +15,7 @@ from relscout.core.instances import RelationInstance, Triple
 from relscout.core.progress import Progress, silent
 from relscout.discovery import TEXT_PRECISION, Discovery
 from relscout.encoders import (
+    OnLoss,
     VectorCache,
     cache_of,
     check_share,
@@ -96,6 +97,13 @@ class Extractor(Protocol):
         ...
 
 
+def precision_for(run: Discovery, precision: float | None, *, every_pair: bool) -> float | None:
+    """Return the expected precision for new text: a given one, or the default for every pair of a text."""
+    if precision is None and every_pair and run.run.get("relatedness") is None:
+        return TEXT_PRECISION
+    return precision
+
+
 @dataclass(frozen=True)
 class RunExtractor:
     """Applies the relations of a run."""
@@ -127,12 +135,33 @@ class RunExtractor:
         progress: Progress = silent,
     ) -> Extraction:
         """Return the triples of instances; see :meth:`Extractor.extract`."""
-        if precision is None and every_pair and self.run.run.get("relatedness") is None:
-            precision = TEXT_PRECISION
+        precision = precision_for(self.run, precision, every_pair=every_pair)
         prediction = self.run.predict(
             instances, precision=precision, allow_unknown_tokens=allow_unknown_tokens, progress=progress
         )
         return Extraction(list(self.run.triples_of(prediction)), prediction.warnings)
+
+    def extract_batches(
+        self,
+        batches: Iterable[Sequence[RelationInstance]],
+        *,
+        unknown_tokens: float,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> Iterator[Triple]:
+        """Yield the triples of marked pairs, as :meth:`extract` returns them of all, with one batch in memory.
+
+        Args:
+            batches: The instances, a batch at a time.
+            unknown_tokens: :meth:`unknown_share` of all of them.
+            progress: Progress callback of each batch.
+            on_loss: Called with each truncated instance and what was lost.
+        """
+        for batch in batches:
+            predicted = self.run.predict(
+                batch, unknown_tokens=unknown_tokens, progress=progress, on_loss=on_loss
+            )
+            yield from self.run.triples_of(predicted)
 
     def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
         """Return the share of tokens that the encoder does not know, in [0, 1]."""

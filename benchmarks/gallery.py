@@ -51,45 +51,11 @@ def _texts(*relations: str) -> str:
     return f"""from pathlib import Path
 from relscout import bundled_corpus
 
-relations = {set(relations)!r}
+relations = {sorted(relations)!r}
 sentences = [pair.text for pair in bundled_corpus() if pair.relation in relations]
 Path("text.txt").write_text("\\n\\n".join(sorted(set(sentences))), encoding="utf-8")
 print(len(set(sentences)), "sentences")"""
 
-
-_PAIRS = """from pathlib import Path
-from relscout import bundled_corpus
-from relscout.io.writers.jsonl import write_instances
-
-pairs = list(bundled_corpus())
-print(write_instances(pairs, Path("pairs.jsonl")), "marked pairs")"""
-
-_NAMES = """from pathlib import Path
-
-names = ["place of birth", "spouse", "author", "composer", "educated at", "capital of", "mouth of the watercourse"]
-names += ["mountain range", "official language", "parent astronomical body", "founded by", "award received"]
-names += ["discoverer or inventor", "position held", "employer", "country of citizenship", "religion", "sibling"]
-Path("names.txt").write_text("\\n".join(names), encoding="utf-8")
-print(len(names), "names")"""
-
-_HALVES = """from pathlib import Path
-from relscout import bundled_corpus
-from relscout.io.writers.jsonl import write_instances
-
-pairs = [pair for pair in bundled_corpus() if pair.relation != "no_relation"]
-print(write_instances(pairs[::2], Path("first.jsonl")), write_instances(pairs[1::2], Path("second.jsonl")))"""
-
-_SHARES = """from relscout import Discovery, bundled_corpus
-
-related = {(pair.text, pair.head_text, pair.tail_text): pair.relation for pair in bundled_corpus()}
-for folder in ("half", "most", "sure"):
-    discovery = Discovery.load(folder)
-    triples = list(discovery.triples())
-    ends = [(triple.instance.text, triple.instance.head_text, triple.instance.tail_text) for triple in triples]
-    labels = [related.get((text, *pair)) or related.get((text, *pair[::-1])) for text, *pair in ends]
-    known = [label for label in labels if label is not None]
-    wrong = known.count("no_relation")
-    print(f"{folder}: {len(triples)} triples; marked {len(known)}, of these unrelated {wrong}")"""
 
 ANALYSES = (
     Analysis(
@@ -165,92 +131,6 @@ The planets with many moons have the most facts, as the sentences suggest. The q
 what the facts say, mistakes included: *Charles Perrine is the largest of Jupiter* has the discoverer in place of
 his moon Himalia. Chains multiply mistakes. Ask for a confidence or a support in such a query, as
 [Query a run by SPARQL](../how-to/query.md) shows.""",
-    ),
-    Analysis(
-        "known-names",
-        "Names from a vocabulary of one's own",
-        "Marked pairs of fifteen relations, and a list of eighteen names, four of which nothing in the corpus "
-        "expresses: which relations get which name?",
-        (
-            Step("Write the pairs and the names:", _PAIRS, is_program=True),
-            Step("", _NAMES, is_program=True),
-            Step(
-                "Find fifteen relations and match them:",
-                "relscout discover pairs.jsonl --relations 15 --vocabulary names.txt --out named --no-report",
-                lines=40,
-            ),
-            Step(
-                "The names, with their estimated probabilities:",
-                """from relscout import Discovery
-
-for relation in Discovery.load("named").relations:
-    names = [f"{match.name} {match.score:.2f}" for match in relation.matches or ()]
-    print(f"{relation.name} ({relation.size}):", "; ".join(names) or "new")""",
-                is_program=True,
-                lines=20,
-            ),
-            Step("Against the labels:", "relscout evaluate named --gold pairs.jsonl"),
-        ),
-        "",
-    ),
-    Analysis(
-        "new-text",
-        "Relations of one half, applied to the other",
-        "A run finds relations in half of the marked pairs. Are they right in sentences that it never saw?",
-        (
-            Step("Write both halves, without the unrelated pairs:", _HALVES, is_program=True),
-            Step(
-                "Find the relations of the first half:",
-                "relscout discover first.jsonl --relations 14 --out run --no-report",
-                lines=3,
-            ),
-            Step("Their agreement with the labels there:", "relscout evaluate run --gold first.jsonl"),
-            Step(
-                "Apply them to the second half:",
-                """from collections import Counter
-
-from relscout import Discovery, read
-
-discovery = Discovery.load("run")
-pairs = list(read("second.jsonl"))
-labels = discovery.predict(pairs).relation_ids.tolist()
-for relation in discovery.relations:
-    gold = Counter(pair.relation for pair, label in zip(pairs, labels) if label == relation.id)
-    (most, count), *_ = gold.most_common(1) or [("none", 0)]
-    print(f"{relation.name}: {count} of {gold.total()} are {most}")""",
-                is_program=True,
-                lines=16,
-            ),
-        ),
-        "",
-    ),
-    Analysis(
-        "precision",
-        "Fewer facts, or more of them",
-        "`--precision` sets the expected share of related pairs. What does it cost on sentences about society and "
-        "science, sixty of which mark an unrelated pair?",
-        (
-            Step(
-                "Write the text:",
-                _texts(
-                    "founded by", "award received", "discoverer or inventor", "position held", "no_relation"
-                ),
-                is_program=True,
-            ),
-            Step(
-                "Find the relations three times:",
-                "relscout discover text.txt --precision 0.5 --out half --no-report",
-                lines=1,
-            ),
-            Step("", "relscout discover text.txt --precision 0.8 --out most --no-report", lines=1),
-            Step("", "relscout discover text.txt --precision 0.9 --out sure --no-report", lines=1),
-            Step(
-                "Compare the pairs that are kept with those that are marked in the corpus:",
-                _SHARES,
-                is_program=True,
-            ),
-        ),
-        "",
     ),
 )
 

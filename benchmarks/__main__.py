@@ -124,6 +124,8 @@ def main() -> None:
     pretraining.add_argument("--pairs", type=int, default=64)
     pretraining.add_argument("--rounds", type=int, default=5)
     commands.add_parser("examples", help="what the commands print whose output the pages show")
+    shown = commands.add_parser("gallery", help="the analyses of the gallery, and their pages")
+    shown.add_argument("names", nargs="*", help="some of them (default: all)")
     commands.add_parser(
         "results-page",
         help="draw pictures, write docs/results.md and the figures of other pages from the records",
@@ -283,6 +285,10 @@ def main() -> None:
         from benchmarks import examples
 
         examples.run()
+    elif options.command == "gallery":
+        from benchmarks import gallery
+
+        gallery.run(options.names)
     elif options.command == "serve-load":
         from benchmarks import serve_load
 

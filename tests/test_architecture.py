@@ -57,6 +57,8 @@ HOMES = {
     "uvicorn": {"serve"},
     "prometheus_client": {"serve"},
     "spacy": {"io.readers", "text", "serve"},
+    "neo4j": {"io.writers"},
+    "pyoxigraph": {"io.writers"},
     "ray": {"distributed"},
     "accelerate": {"pretraining"},
     "matplotlib": {"lab", "report"},

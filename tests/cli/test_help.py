@@ -18,6 +18,7 @@ COMMANDS = (
     "apply",
     "name",
     "export",
+    "query",
     "evaluate",
     "inspect",
     "convert",

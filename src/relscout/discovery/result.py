@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
     from relscout.discovery.decisions import Decisions
     from relscout.discovery.evaluation import Evaluation
+    from relscout.io.writers.sparql import QueryResult
     from relscout.methods.unrelated import RelatednessDetector
     from relscout.naming.endpoint import NamingEndpoint
     from relscout.naming.vocabulary import Vocabulary
@@ -476,6 +477,25 @@ class Discovery:
 
         return evaluate(self.assignments, gold)
 
+    def query(self, sparql: str, *, time_limit: float = 60.0) -> QueryResult:
+        """Return the answer to a SPARQL query on the facts and triples, as the RDF writers write them.
+
+        Facts are in the default graph, triples in the graph ``graph:triples``. The prefixes of the Turtle files need no
+        declaration. See :mod:`relscout.io.writers.sparql`.
+
+        Args:
+            sparql: A SELECT, ASK, CONSTRUCT or DESCRIBE query.
+            time_limit: Most seconds for the answer, above 0.
+
+        Raises:
+            MissingExtraError: Oxigraph is not installed.
+            RecordError: The query is not valid, changes data or asks another server; says in which line and column.
+            InputError: There was no answer within the time limit, or not enough memory for it.
+        """
+        from relscout.io.writers.sparql import run_query
+
+        return run_query(sparql, facts=self.facts, triples=self.triples, time_limit=time_limit)
+
     def to_pandas(self) -> pandas.DataFrame:
         """Return the triples as a pandas frame in input order; see :meth:`triples`.
 
@@ -762,15 +782,90 @@ class Discovery:
         """Read a discovery from the folder that :meth:`save` wrote.
 
         Args:
-            folder: The folder.
+            folder: The folder, or ``hf://owner/name`` for a repository of the Hugging Face hub; see :meth:`from_hub`.
             encoder: Its encoder; required if you wrote the encoder.
             method: The class of its method; required if no installed package registers the method.
 
         Raises:
             ArtifactError: The folder does not hold a complete discovery, or the encoder is missing or another one.
+            DownloadError: It cannot be downloaded from the hub.
         """
+        if str(folder).startswith("hf:/"):
+            from relscout.discovery.hub import address
+
+            if (place := address(folder)) is not None:
+                return cls.from_hub(place.repo, revision=place.revision, encoder=encoder, method=method)
         parts = storage.load(Path(folder), encoder=encoder, kind=method)
         return cls(parts.relations, parts.assignments, parts.model, parts.run, parts.merged)
+
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        private: bool | None = None,
+        license: str | None = None,
+        revision: str | None = None,
+        message: str | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Send the discovery to a repository of the Hugging Face hub, with a model card, and return its address.
+
+        The repository is created if it does not exist; an earlier run in it is replaced by one commit. Everyone who
+        can read the repository can read the sentences of the corpus.
+
+        Args:
+            repo: ``owner/name``.
+            private: Whether a new repository is private (default: that of the owner's account, usually public).
+            license: Identifier of a licence for the card, such as ``cc-by-4.0``.
+            revision: Branch, which is created if it does not exist (default: the main branch).
+            message: Message of the commit.
+            token: Token of the hub (default: the one that ``hf auth login`` stored, or that of ``HF_TOKEN``).
+
+        Raises:
+            SettingError: The name of the repository is wrong, or the discovery has paths of this machine: an encoder
+                in a local folder, for example.
+            OutputError: The hub refused it or cannot be reached. The repository then has no part of it.
+        """
+        from relscout.discovery.hub import push
+
+        return push(
+            self,
+            repo,
+            private=private,
+            license=license,
+            revision=revision,
+            message=message,
+            token=token,
+        )
+
+    @classmethod
+    def from_hub(
+        cls,
+        repo: str,
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        encoder: Encoder | None = None,
+        method: type[Estimator] | None = None,
+    ) -> Discovery:
+        """Read a discovery from a repository of the Hugging Face hub, which :meth:`push_to_hub` wrote.
+
+        The files are kept in the cache of the hub, and compared with their checksums as by :meth:`load`.
+
+        Args:
+            repo: ``owner/name``.
+            revision: Branch, tag or hash of a commit (default: the main branch).
+            token: Token of the hub (default: the one that ``hf auth login`` stored, or that of ``HF_TOKEN``).
+            encoder: As for :meth:`load`.
+            method: As for :meth:`load`.
+
+        Raises:
+            DownloadError: There is no such repository or revision, it cannot be read, or the hub cannot be reached.
+            ArtifactError: The repository does not hold a complete discovery.
+        """
+        from relscout.discovery.hub import fetch
+
+        return cls.load(fetch(repo, revision=revision, token=token), encoder=encoder, method=method)
 
     def _run_moved(self, to: Mapping[int, int]) -> Mapping[str, Any]:
         """Return ``run`` with the relations of its refinement moved to others."""

@@ -33,6 +33,16 @@ def main() -> None:
     dtypes.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     million = commands.add_parser("million", help="k-means, metrics and names on up to a million vectors")
     million.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    streamed = commands.add_parser(
+        "streamed", help="cluster, score, name and write up to five million instances in shards"
+    )
+    streamed.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000, 5_000_000])
+    streamed.add_argument("--folder", type=Path, help="for vectors and shards, 3.4 KB for each instance")
+    on_ray = commands.add_parser("on-ray", help="extract --ray, against one process, and killed on the way")
+    on_ray.add_argument("--sentences", type=int, default=20_000)
+    on_ray.add_argument("--killed-sentences", type=int, default=2_000)
+    on_ray.add_argument("--kills", type=int, default=20)
+    on_ray.add_argument("--seed", type=int, default=0)
     speed = commands.add_parser("selfore-speed", help="a loop of SelfORE, against whole passes padded to 128")
     speed.add_argument("--data", type=Path, required=True)
     speed.add_argument("--instances", type=int, default=768)
@@ -288,6 +298,14 @@ def main() -> None:
         from benchmarks import demo_time
 
         demo_time.run(options.runs)
+    elif options.command == "on-ray":
+        from benchmarks import on_ray
+
+        on_ray.run((options.sentences, options.killed_sentences), kills=options.kills, seed=options.seed)
+    elif options.command == "streamed":
+        from benchmarks import streamed
+
+        streamed.run(options.sizes, folder=options.folder)
     else:
         from benchmarks import million as scaled
 

@@ -113,6 +113,7 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _dtypes(_record("dtypes"))
     yield _one_pass(_record("one-pass"))
     yield _million(_record("million"))
+    yield _streamed(_record("streamed"))
     yield _report_speed(_record("report-speed"))
     # the record is made on a machine that does nothing else
     if (RESULTS / "serve-load.json").is_file():
@@ -704,6 +705,32 @@ def _million(record: Row) -> str:
 Synthetic vectors of {record["dimensions"]} dimensions, {record["clusters"]} clusters.
 
 {_table(("instances", "k-means, s", "metrics, s", "names, s", "peak memory, MiB"), table)}
+{_source(record)}"""
+
+
+def _streamed(record: Row) -> str:
+    steps = ("instances", "k-means", "metrics", "names", "write")
+    table = [
+        (
+            f"{row['instances']:,}",
+            *(_number(row["seconds"][step], 1) for step in steps),
+            f"{row['shards_mb']:,}",
+            f"{row['peak_mib']:,}",
+        )
+        for row in record["rows"]
+    ]
+    head = (
+        "instances",
+        "write instances, s",
+        *(f"{step}, s" for step in steps[1:-1]),
+        "write assignments, s",
+    )
+    return f"""### Corpora larger than the memory
+
+Synthetic vectors of {record["dimensions"]} dimensions, {record["clusters"]} clusters, memory-mapped; instances and
+assignments in Parquet shards.
+
+{_table((*head, "shards, MB", "peak memory, MiB"), table)}
 {_source(record)}"""
 
 

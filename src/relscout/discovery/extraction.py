@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version as installed
@@ -16,8 +16,9 @@ from relscout.core.errors import RelscoutError, SettingError
 from relscout.core.instances import RelationInstance, Triple
 from relscout.core.progress import Progress, silent
 from relscout.discovery import TEXT_PRECISION, Discovery
-from relscout.discovery.result import PairScores
+from relscout.discovery.result import Scores
 from relscout.encoders import (
+    OnLoss,
     VectorCache,
     cache_of,
     check_share,
@@ -118,6 +119,13 @@ class Extractor(Protocol):
         ...
 
 
+def precision_for(run: Discovery, precision: float | None, *, every_pair: bool) -> float | None:
+    """Return the expected precision for new text: a given one, or the default for every pair of a text."""
+    if precision is None and every_pair and run.run.get("relatedness") is None:
+        return TEXT_PRECISION
+    return precision
+
+
 @dataclass(frozen=True)
 class RunExtractor:
     """Applies the relations of a run."""
@@ -151,10 +159,32 @@ class RunExtractor:
         """Return the triples of instances; see :meth:`Extractor.extract`."""
         return self._extracted(
             instances,
-            self._precision(precision, every_pair=every_pair),
+            precision_for(self.run, precision, every_pair=every_pair),
             allow_unknown_tokens=allow_unknown_tokens,
             progress=progress,
         )
+
+    def extract_batches(
+        self,
+        batches: Iterable[Sequence[RelationInstance]],
+        *,
+        unknown_tokens: float,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> Iterator[Triple]:
+        """Yield the triples of marked pairs, as :meth:`extract` returns them of all, with one batch in memory.
+
+        Args:
+            batches: The instances, a batch at a time.
+            unknown_tokens: :meth:`unknown_share` of all of them.
+            progress: Progress callback of each batch.
+            on_loss: Called with each truncated instance and what was lost.
+        """
+        for batch in batches:
+            predicted = self.run.predict(
+                batch, unknown_tokens=unknown_tokens, progress=progress, on_loss=on_loss
+            )
+            yield from self.run.triples_of(predicted)
 
     def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
         """Return the share of tokens that the encoder does not know, in [0, 1]."""
@@ -174,9 +204,9 @@ class RunExtractor:
         self, tasks: Sequence[Task], *, allow_unknown_tokens: bool = False
     ) -> list[Extraction | Exception]:
         """Return the triples of several tasks, scored in one pass; see :meth:`Extractor.extract_together`."""
-        precisions = [self._precision(task.precision, every_pair=task.every_pair) for task in tasks]
+        precisions = [precision_for(self.run, task.precision, every_pair=task.every_pair) for task in tasks]
         with self._cached_in_memory():
-            scores: Sequence[PairScores | None]
+            scores: Sequence[Scores | None]
             try:
                 scores = self.run.score_together(
                     [[instance.without_relation() for instance in task.instances] for task in tasks],
@@ -199,19 +229,13 @@ class RunExtractor:
                 for task, precision, scored in zip(tasks, precisions, scores, strict=True)
             ]
 
-    def _precision(self, precision: float | None, *, every_pair: bool) -> float | None:
-        """Return the expected precision to use; ``None`` for the thresholds of the run, if it has any."""
-        if precision is None and every_pair and self.run.run.get("relatedness") is None:
-            return TEXT_PRECISION
-        return precision
-
     def _extracted(
         self,
         instances: Sequence[RelationInstance],
         precision: float | None,
         *,
         allow_unknown_tokens: bool,
-        scores: PairScores | None = None,
+        scores: Scores | None = None,
         progress: Progress = silent,
     ) -> Extraction:
         if scores is None:

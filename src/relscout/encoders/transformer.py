@@ -607,6 +607,13 @@ class TransformerEncoder:
         """
         return self.vocabulary.unknown_share(texts)
 
+    def unknown_shares(self, texts: Sequence[str]) -> dict[str, float | None]:
+        """Return the sample of :meth:`unknown_share`, to be joined with those of other parts of a corpus.
+
+        See :meth:`relscout.encoders.inputs.Vocabulary.unknown_shares`.
+        """
+        return self.vocabulary.unknown_shares(texts)
+
     @property
     def _cache_name(self) -> str:
         # the bytes of a vector depend on the arithmetic

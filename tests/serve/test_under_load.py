@@ -20,7 +20,7 @@ from relscout.discovery.extraction import Extraction, RunExtractor, Task, load_e
 from relscout.encoders.settings import use_threads
 from relscout.io.readers.given import as_instances
 from relscout.serve import Limits
-from relscout.serve.batching import Batcher, QueueFullError, _Cost
+from relscout.serve.batching import BatchCost, Batcher, QueueFullError
 from relscout.serve.server import listening, server_of, url_of
 from tests.cli.conftest import record, sentences
 
@@ -107,14 +107,14 @@ def test_a_request_that_would_wait_too_long_is_sent_away_but_none_that_finds_no_
 
 
 def test_waits_are_expected_from_what_a_batch_and_its_work_take():
-    cost = _Cost()
+    cost = BatchCost()
     assert cost.seconds(3, 500) == 0
     for work in (100, 400, 200):
         cost.note(work, 0.05 + 0.001 * work)
     assert cost.seconds(1, 300) == pytest.approx(0.35)
     assert cost.seconds(2, 300) == pytest.approx(0.4)
     # from batches of one size, nothing is learnt of others
-    alike = _Cost()
+    alike = BatchCost()
     for _ in range(3):
         alike.note(100, 0.15)
     assert alike.seconds(2, 300) == pytest.approx(0.45)

@@ -40,7 +40,7 @@ class ClosedError(Exception):
     """The batcher accepts no more requests."""
 
 
-class _Cost:
+class BatchCost:
     """The time of a batch as a constant and a multiple of its work, fitted to the past ones by least squares.
 
     The constant matters: small batches take more time for the same work, and a mean of theirs would refuse requests
@@ -52,6 +52,7 @@ class _Cost:
         self._sums = [0.0] * 5
 
     def note(self, work: float, seconds: float) -> None:
+        """Learn from a batch with so much work, which took so many seconds."""
         new = (1.0, work, work * work, seconds, work * seconds)
         self._sums = [_FADING * old + more for old, more in zip(self._sums, new, strict=True)]
 
@@ -117,7 +118,7 @@ class Batcher(Generic[Q, W, A]):
         self._closed = self._prepared = self._all_read = False
         #: Work and batches that were taken from the queue and are not done, and when the last batch was done.
         self._taken, self._taken_batches, self._done = 0.0, 0, 0.0
-        self._cost = _Cost()
+        self._cost = BatchCost()
         self._threads = [
             threading.Thread(target=work, name=f"relscout-{name}", daemon=True)
             for name, work in (("read", self._read_batches), ("model", self._answer_batches))

@@ -20,10 +20,9 @@ from relscout.discovery.extraction import Extraction, RunExtractor, Task, load_e
 from relscout.encoders.settings import use_threads
 from relscout.io.readers.given import as_instances
 from relscout.serve import Limits
-from relscout.serve.batching import Batcher, QueueFullError
+from relscout.serve.batching import BatchCost, Batcher, QueueFullError
 from relscout.serve.server import listening, server_of, url_of
 from tests.cli.conftest import record, sentences
-from tests.serve.conftest import TEXTS
 
 SLOW = 1_000
 
@@ -105,6 +104,20 @@ def test_a_request_that_would_wait_too_long_is_sent_away_but_none_that_finds_no_
     assert running.result(10) == 8
     assert small.result(10) == 1
     batcher.close()
+
+
+def test_waits_are_expected_from_what_a_batch_and_its_work_take():
+    cost = BatchCost()
+    assert cost.seconds(3, 500) == 0
+    for work in (100, 400, 200):
+        cost.note(work, 0.05 + 0.001 * work)
+    assert cost.seconds(1, 300) == pytest.approx(0.35)
+    assert cost.seconds(2, 300) == pytest.approx(0.4)
+    # from batches of one size, nothing is learnt of others
+    alike = BatchCost()
+    for _ in range(3):
+        alike.note(100, 0.15)
+    assert alike.seconds(2, 300) == pytest.approx(0.45)
 
 
 class Choosy:
@@ -194,8 +207,8 @@ def test_a_thousand_slow_clients_keep_nobody_waiting_and_are_cut_off(serving):
             each.sendall(b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
     try:
         with httpx.Client(base_url=url_of(listener), timeout=20, trust_env=False) as http:
-            for text in TEXTS:
-                assert http.post("/extract", json={"text": text}).status_code == 200
+            for pair in list(sentences())[:5]:
+                assert len(http.post("/extract", json={"pairs": [pair]}).json()["triples"]) == 1
         # a byte now and then does not help
         for each in slow[1::3]:
             each.sendall(b"X")

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -217,8 +218,12 @@ class RunExtractor:
                 scores = [None] * len(tasks)
             return [
                 _result_or_error(
-                    lambda task=task, precision=precision, scored=scored: self._extracted(
-                        task.instances, precision, allow_unknown_tokens=allow_unknown_tokens, scores=scored
+                    partial(
+                        self._extracted,
+                        task.instances,
+                        precision,
+                        allow_unknown_tokens=allow_unknown_tokens,
+                        scores=scored,
                     )
                 )
                 for task, precision, scored in zip(tasks, precisions, scores, strict=True)
@@ -328,7 +333,8 @@ class ClassifierExtractor:
         with self._encoded([instance for task in tasks for instance in task.instances]):
             return [
                 _result_or_error(
-                    lambda task=task: self.extract(
+                    partial(
+                        self.extract,
                         task.instances,
                         every_pair=task.every_pair,
                         precision=task.precision,

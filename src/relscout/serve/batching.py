@@ -16,8 +16,10 @@ Q = TypeVar("Q")
 W = TypeVar("W")
 A = TypeVar("A")
 _LOG = logging.getLogger("relscout.serve")
-#: Weight of a batch, relative to the next, in the mean time of a unit of work.
-_FADING = 0.8
+#: Weight of a batch, relative to the next, in what is learnt from past batches.
+_FADING = 0.9
+#: Least variance of the work of past batches, relative to its square, from which their times are fitted.
+_LEAST_VARIANCE = 0.01
 
 
 class QueueFullError(Exception):
@@ -36,6 +38,35 @@ class QueueFullError(Exception):
 
 class ClosedError(Exception):
     """The batcher accepts no more requests."""
+
+
+class BatchCost:
+    """The time of a batch as a constant and a multiple of its work, fitted to the past ones by least squares.
+
+    The constant matters: small batches take more time for the same work, and a mean of theirs would refuse requests
+    that could wait together.
+    """
+
+    def __init__(self) -> None:
+        #: Sums of 1, work, squared work, seconds, and their product with the work.
+        self._sums = [0.0] * 5
+
+    def note(self, work: float, seconds: float) -> None:
+        """Learn from a batch with so much work, which took so many seconds."""
+        new = (1.0, work, work * work, seconds, work * seconds)
+        self._sums = [_FADING * old + more for old, more in zip(self._sums, new, strict=True)]
+
+    def seconds(self, batches: int, work: float) -> float:
+        """Return the expected seconds of some batches with so much work; 0 before the first was noted."""
+        count, sum_work, squares, sum_seconds, products = self._sums
+        if not sum_work:
+            return 0.0
+        steepest = sum_seconds / sum_work
+        variance = count * squares - sum_work**2
+        slope = steepest
+        if variance > _LEAST_VARIANCE * sum_work**2:
+            slope = min(max((count * products - sum_work * sum_seconds) / variance, 0.0), steepest)
+        return batches * (sum_seconds - slope * sum_work) / count + slope * work
 
 
 @dataclass(frozen=True)
@@ -85,10 +116,9 @@ class Batcher(Generic[Q, W, A]):
         self._next: _Batch[W, A] | None = None
         self._changed = threading.Condition()
         self._closed = self._prepared = self._all_read = False
-        #: Work that was taken from the queue and is not done, and when the last batch was done.
-        self._taken, self._done = 0.0, 0.0
-        #: Seconds and work of the batches that are done, the newest counting most.
-        self._past_seconds, self._past_work = 0.0, 0.0
+        #: Work and batches that were taken from the queue and are not done, and when the last batch was done.
+        self._taken, self._taken_batches, self._done = 0.0, 0, 0.0
+        self._cost = BatchCost()
         self._threads = [
             threading.Thread(target=work, name=f"relscout-{name}", daemon=True)
             for name, work in (("read", self._read_batches), ("model", self._answer_batches))
@@ -133,7 +163,8 @@ class Batcher(Generic[Q, W, A]):
     def _expected_wait(self) -> float:
         """Return the expected seconds until all requests before a new one are answered."""
         waiting = sum(self._size(request) for request, _ in self._queue)
-        return self._past_seconds / max(self._past_work, 1e-9) * (self._taken + waiting)
+        batches = math.ceil(len(self._queue) / self._most)
+        return self._cost.seconds(self._taken_batches + batches, self._taken + waiting)
 
     def close(self) -> None:
         """Accept no more requests, answer those that wait, and end the threads."""
@@ -158,6 +189,7 @@ class Batcher(Generic[Q, W, A]):
                 taken = [entry for entry in taken if entry[1].set_running_or_notify_cancel()]
                 work = sum(self._size(request) for request, _ in taken)
                 self._taken += work
+                self._taken_batches += bool(taken)
             if taken:
                 self._read_batch(taken, work)
 
@@ -201,9 +233,8 @@ class Batcher(Generic[Q, W, A]):
         """Set the answers of a batch, and learn from the time that it took."""
         with self._changed:
             now = time.perf_counter()
-            self._past_seconds = _FADING * self._past_seconds + now - max(since, self._done)
-            self._past_work = _FADING * self._past_work + work
-            self._taken, self._done = self._taken - work, now
+            self._cost.note(work, now - max(since, self._done))
+            self._taken, self._taken_batches, self._done = self._taken - work, self._taken_batches - 1, now
         for future, answer in zip(futures, answers, strict=True):
             if isinstance(answer, Exception):
                 future.set_exception(answer)

@@ -67,7 +67,7 @@ def run(sizes: tuple[int, int], *, kills: int, seed: int) -> None:
 
 
 def _extract(folder: Path, source: Path, out: Path) -> list[str]:
-    options = ["extract", str(folder / "run"), str(source), "--out", str(out), "--overwrite", "--no-cache"]
+    options = ["extract", str(folder / "run"), str(source), "--out", str(out), "--no-cache"]
     return [sys.executable, "-c", _CODE, *options]
 
 

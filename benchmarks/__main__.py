@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 PROTOCOLS = ("fewrel-unsupervised", "fewrel-nyt-unsupervised", "nytfb-unsupervised", "dev")
@@ -135,6 +136,24 @@ def main() -> None:
     load.add_argument("--run", type=Path, help="run to serve; one of the bundled plain text when left out")
     load.add_argument("--clients", type=int, default=32)
     load.add_argument("--seconds", type=float, default=120)
+    load.add_argument(
+        "--rate",
+        type=float,
+        nargs="*",
+        default=[60.0, 200.0],
+        help="requests per second, whatever the answers take",
+    )
+    load.add_argument(
+        "--closed", action=argparse.BooleanOptionalAction, default=True, help="also clients without a pause"
+    )
+    load.add_argument(
+        "--slow", type=int, default=1000, help="also the first rate next to so many slow clients"
+    )
+    load.add_argument(
+        "--options",
+        action="append",
+        help="options of 'relscout serve', such as '--max-wait 0.2'; given again, all is measured again with others",
+    )
     options = parser.parse_args()
     if options.command == "quality":
         from benchmarks import quality as measured
@@ -273,7 +292,14 @@ def main() -> None:
     elif options.command == "serve-load":
         from benchmarks import serve_load
 
-        serve_load.run(options.run, clients=options.clients, seconds=options.seconds)
+        loads = []
+        for given in options.options or [""]:
+            base = serve_load.Load(options.clients, options.seconds, options=tuple(given.split()))
+            rates = [replace(base, rate=rate) for rate in options.rate]
+            loads += rates
+            loads += [replace(each, slow=options.slow) for each in rates[:1] if options.slow]
+            loads += [base] if options.closed else []
+        serve_load.run(options.run, loads)
     elif options.command == "demo":
         from benchmarks import demo_time
 

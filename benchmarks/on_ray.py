@@ -23,7 +23,8 @@ import numpy as np
 import psutil
 
 from benchmarks.records import write_result
-from relscout import Mention, RelationInstance, discover, write
+from relscout import Mention, RelationInstance, discover
+from relscout.io.writers.jsonl import write_instances
 from relscout.text.corpus import bundled_corpus
 
 _CODE = "from relscout.cli import main; main()"
@@ -48,7 +49,7 @@ def run(sizes: tuple[int, int], *, kills: int, seed: int) -> None:
         discover(list(bundled_corpus()), method="kmeans", seed=0).save(folder / "run")
         rows = {}
         for size in sorted(set(sizes)):
-            write(_substituted(size, seed), folder / f"{size}.jsonl")
+            write_instances(_substituted(size, seed), folder / f"{size}.jsonl")
         large, small = (folder / f"{size}.jsonl" for size in sizes)
         expected = folder / "expected.jsonl"
         rows["one process"] = _measured(_extract(folder, large, expected))

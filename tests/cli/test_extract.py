@@ -177,3 +177,9 @@ def test_drift_is_noted(relscout, finished, good):
     done = relscout("extract", finished, good, "--no-cache", "--drift")
     assert len(triples(done.out)) == 30
     assert "of 30 pairs are far from every relation, 5% would be in text like that of the run" in done.err
+
+
+@pytest.mark.parametrize("other", [("--ray", "local"), ("--drift",)])
+def test_a_limit_of_memory_is_for_this_process(refused, finished, good, tmp_path, other):
+    line = refused("extract", finished, good, "--limit-memory", "8GB", "--out", tmp_path / "x.jsonl", *other)
+    assert f"--limit-memory and {other[0]} cannot be combined" in line

@@ -198,15 +198,37 @@ class Discovery:
         bare = [instance.without_relation() for instance in as_instances(instances)]
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
-        encoder = self.model.encoder
-        warning = None
         if unknown_tokens is not None:
-            readable = readable_share(unknown_tokens)
+            readable, warning = readable_share(unknown_tokens), None
         else:
-            readable = known_share(encoder, [instance.text for instance in bare])
-            if warning := unknown_token_warning(1 - readable, name_of(encoder)):
-                check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
+            readable, warning = self._readable(bare, allow_unknown_tokens=allow_unknown_tokens)
         scores = self.score(bare, relatedness=precision is not None, progress=progress, on_loss=on_loss)
+        return self._assigned(scores, precision, readable, warning)
+
+    def predict_scored(
+        self, scores: Scores, *, precision: float | None = None, allow_unknown_tokens: bool = False
+    ) -> Assignments:
+        """Assign pairs whose scores are known; see :meth:`predict`.
+
+        Args:
+            scores: The scores, for the same choice of ``precision`` or none.
+            precision: As in :meth:`predict`.
+            allow_unknown_tokens: As in :meth:`predict`.
+
+        Raises:
+            InputError: The encoder does not know over half of the tokens.
+            SettingError: These scores are for no expected precision.
+        """
+        if precision is not None and scores.related is None:
+            raise SettingError(
+                "these scores are for no expected precision; pass with_precision to score_together"
+            )
+        readable, warning = self._readable(scores.instances, allow_unknown_tokens=allow_unknown_tokens)
+        return self._assigned(scores, precision, readable, warning)
+
+    def _assigned(
+        self, scores: Scores, precision: float | None, readable: float, warning: str | None
+    ) -> Assignments:
         line = None
         if precision is not None and scores.related is not None:
             from relscout.methods.unrelated import is_connected
@@ -217,6 +239,16 @@ class Discovery:
         assigned = self.assign(scores, readable=readable, line=line)
         warnings = [*([warning] if warning else []), *loss_warnings(scores.lost)]
         return dataclasses.replace(assigned, warnings=warnings)
+
+    def _readable(
+        self, instances: Sequence[RelationInstance], *, allow_unknown_tokens: bool
+    ) -> tuple[float, str | None]:
+        """Return the share of the tokens that the encoder knows, and a warning if that is too low."""
+        encoder = self.model.encoder
+        readable = known_share(encoder, [instance.text for instance in instances])
+        if warning := unknown_token_warning(1 - readable, name_of(encoder)):
+            check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
+        return readable, warning
 
     def needs_syntax(self, *, relatedness: bool) -> bool:
         """Return whether new instances are parsed; without syntax in the corpus, new pairs must not have it, either.
@@ -266,6 +298,58 @@ class Discovery:
                 instances, encoder=self.model.encoder, progress=progress
             )
         return Scores(instances, probabilities, related, lost)
+
+    def score_together(
+        self,
+        requests: Sequence[Sequence[RelationInstance]],
+        *,
+        with_precision: Sequence[bool],
+        progress: Progress = silent,
+    ) -> list[Scores]:
+        """Score the pairs of several requests in one pass, each as if it were alone, up to rounding.
+
+        Args:
+            requests: The pairs of each request, without gold relations; no object is in two requests.
+            with_precision: Whether each request will have an expected precision.
+            progress: Progress callback.
+
+        Raises:
+            InputError: An instance is wrong.
+        """
+        from relscout.text.spacy_pipeline import with_syntax
+
+        own = [
+            with_syntax(request) if self.needs_syntax(relatedness=wanted) else list(request)
+            for request, wanted in zip(requests, with_precision, strict=True)
+        ]
+        pairs = [instance for request in own for instance in request]
+        sets = np.repeat(np.arange(len(own), dtype=np.int64), [len(request) for request in own])
+        request_of = {id(instance): number for number, request in enumerate(own) for instance in request}
+        lost: list[Counter[str]] = [Counter() for _ in own]
+        by_model = self.run.get("relatedness") is not None
+        related = self.model.relatedness(pairs, sets=sets, progress=progress) if by_model else None
+        known = {} if related is None else {"related": related}
+        probabilities = self.model.predict_proba(
+            pairs,
+            progress=progress,
+            on_loss=lambda instance, what: lost[request_of[id(instance)]].update([what]),
+            **known,
+        )
+        if not by_model and any(with_precision):
+            rows = np.flatnonzero(np.array(with_precision)[sets])
+            related = np.full(len(pairs), np.nan, dtype=np.float32)
+            related[rows] = self._bundled_detector.probabilities(
+                [pairs[row] for row in rows], encoder=self.model.encoder, progress=progress, sets=sets[rows]
+            )
+        return [
+            Scores(
+                request,
+                probabilities[sets == number],
+                None if related is None or not (by_model or wanted) else related[sets == number],
+                lost[number],
+            )
+            for number, (request, wanted) in enumerate(zip(own, with_precision, strict=True))
+        ]
 
     def relatedness_line(
         self, related: NDArray[np.float32], *, precision: float, connected: bool

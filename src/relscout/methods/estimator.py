@@ -210,9 +210,13 @@ class Estimator(Parameters, ABC):
         self,
         instances: Sequence[RelationInstance],  # noqa: ARG002 - methods that estimate it override this
         *,
+        sets: NDArray[np.int64] | None = None,  # noqa: ARG002
         progress: Progress = silent,  # noqa: ARG002
     ) -> NDArray[np.float32] | None:
-        """Return the probability (N,), float32, that each pair is related; ``None`` if it is not estimated."""
+        """Return the probability (N,), float32, that each pair is related; ``None`` if it is not estimated.
+
+        With numbers of sets (N,), int64, pairs of other sets do not matter to a pair.
+        """
         return None
 
     @abstractmethod

@@ -51,7 +51,7 @@ def _texts(*relations: str) -> str:
     return f"""from pathlib import Path
 from relscout import bundled_corpus
 
-relations = {sorted(relations)!r}
+relations = {json.dumps(sorted(relations))}
 sentences = [pair.text for pair in bundled_corpus() if pair.relation in relations]
 Path("text.txt").write_text("\\n\\n".join(sorted(set(sentences))), encoding="utf-8")
 print(len(set(sentences)), "sentences")"""

@@ -173,7 +173,7 @@ class _OnnxRuntime(TransformerEncoder):
             def forward(
                 self, input_ids: torch.Tensor, attention_mask: torch.Tensor
             ) -> tuple[torch.Tensor, ...]:
-                # the tracer takes the size of the mask that the model makes for constant
+                # the model would make a mask whose size the tracer keeps as a constant
                 bias = (1 - attention_mask)[:, None, None, :].float() * -10_000.0
                 states = self.model(input_ids=input_ids, attention_mask=bias, output_hidden_states=True)
                 return tuple(states.hidden_states)

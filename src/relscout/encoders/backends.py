@@ -184,7 +184,7 @@ def _check(core: Any, graph: Any, model: Any, layers: Sequence[int]) -> None:
     """Check that the graph, in float32, computes PyTorch's states of a batch of another shape than the traced one.
 
     Raises:
-        SettingError: It computes others: the conversion took for constant what depends on the batch.
+        SettingError: It computes others: the conversion made constant what depends on the batch.
     """
     import torch
 

@@ -135,7 +135,7 @@ class EncoderSettings:
             )
         if self.backend == "openvino" and self.device not in ("auto", "cpu"):
             raise SettingError(
-                f"the backend 'openvino' runs on the processor, but device is {self.device!r}; choose the backend 'torch'"
+                f"the backend 'openvino' runs on the processor, but device is {self.device!r}; choose backend 'torch'"
             )
         if self.max_length < SHORTEST_INPUT:
             raise SettingError(

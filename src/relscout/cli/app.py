@@ -45,7 +45,7 @@ COMMANDS = (
     "lab",
 )
 #: Commands of ``relscout lab``, in the same form.
-LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune")
+LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune", "plan")
 
 
 class _Commands(Mapping[str, Any]):

@@ -15,13 +15,14 @@ from relscout.core.errors import InputError, OutputError
 from relscout.core.files import files_in, resolved, sha256
 
 #: Parameters that name outputs.
-_OUTPUTS = ("out", "figures", "cache")
+_OUTPUTS = ("out", "figures", "cache", "work")
 #: Parameters that are a name or, if there is one, a file or folder.
 _NAMES_OR_FILES = ("encoder", "none", "spacy", "token_classifier")
 #: Parameters that do not change the result.
 _NOT_ASKED = (
     *("out", "overwrite", "no_report", "as_json", "cache", "no_cache", "device", "names_timeout", "context"),
-    "shard_above",
+    *("ray", "workers", "work", "broken_shards", "ray_timeout"),
+    *("shard_above", "shard_size"),
 )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections import Counter
@@ -15,13 +16,14 @@ import typer
 from relscout.cli import options
 from relscout.cli.options import check_file, written_files
 from relscout.cli.reading import NOTHING_PAIRED, TextReading
-from relscout.cli.screen import Skipped, say, say_note
+from relscout.cli.screen import Skipped, excerpt, progress_bars, say, say_note
 from relscout.core.errors import SettingError
 from relscout.core.wording import counted
 
 if TYPE_CHECKING:
     from relscout.core.instances import RelationInstance, Triple
     from relscout.core.progress import Progress
+    from relscout.discovery import Discovery
     from relscout.discovery.extraction import Extractor, RunExtractor
 
 
@@ -48,12 +50,16 @@ def command(
     drop_negated: Annotated[
         bool, typer.Option("--drop-negated", help="Drop negated and hypothetical triples.")
     ] = False,
+    drift: Annotated[
+        bool, typer.Option("--drift", help="Report how much is far from every relation.")
+    ] = False,
     precision: options.Precision = None,
     allow_unknown_tokens: options.AllowUnknownTokens = False,
     limit_memory: options.LimitMemory = None,
     *,
     reading: TextReading,
     caching: options.Caching,
+    sharding: options.Sharding,
 ) -> None:
     """Apply the relations of a run to new text.
 
@@ -61,8 +67,11 @@ def command(
     combined into one fact with its support. Without --out, JSON Lines go to standard output. INPUT is as for
     'relscout discover'. With --limit-memory, marked pairs are copied to temporary files and extracted in batches, with
     the same result.
+
+    --ray works on several processes or machines, shard by shard; the result is the same. Killed work continues when you
+    start the same command again.
     """
-    from relscout.discovery.extraction import load_extractor
+    from relscout.discovery.extraction import RunExtractor, load_extractor
     from relscout.discovery.relation import find_facts, minimum_confidences
     from relscout.io.writers import write, write_facts
     from relscout.io.writers.jsonl import fact_record, record
@@ -73,10 +82,20 @@ def command(
     if precision is not None:
         checked_precision(precision)
     limit = None if limit_memory is None else options.byte_size(limit_memory, "--limit-memory")
-    is_text = reading.is_plain_text(inputs)
+    if limit is not None and (sharding.ray is not None or drift):
+        other = "--ray" if sharding.ray is not None else "--drift"
+        raise SettingError(f"--limit-memory and {other} cannot be combined; use one of them")
     given = _min_confidence(min_confidence or ())
+    if sharding.ray is not None:
+        chosen = {"min_confidence": given, "precision": precision, "drop_negated": drop_negated}
+        chosen["allow_unknown_tokens"] = allow_unknown_tokens
+        _extract_sharded(model, inputs, out, to, facts, drift, reading, sharding, chosen)
+        return
+    is_text = reading.is_plain_text(inputs)
     extractor = load_extractor(model)
     least = minimum_confidences(given, extractor.names)
+    if drift and not isinstance(extractor, RunExtractor):
+        raise SettingError(f"--drift is for a run of 'relscout discover', and {model} holds a classifier")
 
     def is_kept(triple: Triple) -> bool:
         return triple.confidence >= least[triple.relation] and not (
@@ -103,6 +122,8 @@ def command(
             allow_unknown_tokens=allow_unknown_tokens,
             progress=progress,
         )
+        if drift and extracted.triples and isinstance(extractor, RunExtractor):
+            _report_drift(extractor.run, [triple.instance for triple in extracted.triples], progress)
     skipped.report()
     if not instances and not skipped.count and is_text:
         say_note(NOTHING_PAIRED)
@@ -255,6 +276,91 @@ def _note_doubted(count: int) -> None:
 def _say_written(count: int, n_instances: int, out: Path, to: str | None) -> None:
     of = f"{counted(count, 'triple')} of {counted(n_instances, 'instance')}"
     say(f"{of} written to {written_files(out, to)}")
+
+
+def _extract_sharded(
+    model: Path,
+    inputs: Sequence[Path],
+    out: Path | None,
+    to: str | None,
+    facts: bool,
+    drift: bool,
+    reading: TextReading,
+    sharding: options.Sharding,
+    chosen: dict[str, Any],
+) -> None:
+    """Extract on the workers of a Ray cluster.
+
+    Args:
+        model: Folder of the run.
+        inputs: The input.
+        out: The output; ``None`` for standard output.
+        to: Format of the output.
+        facts: Whether facts are written in place of triples.
+        drift: Whether to report how much is far from every relation.
+        reading: How the input is read.
+        sharding: Options about shards and Ray.
+        chosen: Further arguments of :func:`relscout.distributed.extract`.
+    """
+    from relscout.distributed import extract, find_facts
+    from relscout.io.writers import write, write_facts
+    from relscout.io.writers.jsonl import fact_record, record
+
+    work, cluster, skipped = sharding.folder(out), sharding.cluster, Skipped()
+    lost: list[str] = []
+    with progress_bars(resumable=True) as progress, cluster.connected():
+        rows, marking = reading.rows(inputs, skipped, lost=lost if sharding.broken_shards == "skip" else None)
+        extraction = extract(
+            model,
+            rows,
+            work=work,
+            marking=marking,
+            every_pair=marking is not None or reading.pairs == "all",
+            cluster=cluster,
+            progress=progress,
+            **sharding.given,
+            **chosen,
+        )
+        gathered = list(find_facts(extraction, cluster=cluster, progress=progress)) if facts else []
+        if drift and extraction.triples:
+            from relscout.discovery import Discovery
+
+            _report_drift(Discovery.load(model), (triple.instance for triple in extraction), progress)
+    skipped.report()
+    if marking is not None:
+        reading.note_language(english=extraction.english)
+        if not extraction.pairs and not skipped.count:
+            say_note(NOTHING_PAIRED)
+    for warning in extraction.warnings:
+        say_note(warning)
+    for broken in (*lost, *extraction.skipped):
+        say_note(f"skipped: {broken}")
+    if not facts:
+        _note_doubted(extraction.doubted)
+    if out is None:
+        _print(map(fact_record, gathered) if facts else map(record, extraction))
+    elif facts:
+        count = write_facts(gathered, out, format=to, triples=extraction)
+        say(f"{counted(count, 'fact')} written to {out}")
+    else:
+        count = write(extraction, out, format=to, model_version=extraction.version)
+        _say_written(count, extraction.pairs, out, to)
+    if sharding.work is None:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _report_drift(run: Discovery, instances: Iterable[RelationInstance], progress: Progress) -> None:
+    """Print how many of the pairs with a relation are far from every relation."""
+    from relscout.discovery.drift import drift
+
+    measured = drift(run, instances, progress=progress)
+    say_note(
+        f"{measured.far:.0%} of {counted(measured.pairs, 'pair')} are far from every relation, {measured.expected:.0%} "
+        "would be in text like that of the run"
+        + ("; discover the relations of this text" if measured.far > 2 * measured.expected else "")
+    )
+    for instance in measured.farthest if measured.far > 2 * measured.expected else ():
+        say(f"  {excerpt(instance, 90)}")
 
 
 def _min_confidence(given: Sequence[str]) -> dict[str, float]:

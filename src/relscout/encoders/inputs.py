@@ -209,20 +209,34 @@ class Vocabulary:
             texts: The texts.
             most: Largest number of distinct texts that are tokenised; the choice does not depend on their order.
         """
+        return joined_unknown_share([self.unknown_shares(texts, most=most)], most=most)
+
+    def unknown_shares(self, texts: Sequence[str], *, most: int = 500) -> dict[str, float | None]:
+        """Return the sample of :meth:`unknown_share`: hash of each text → its share, in ascending order of the hashes.
+
+        The share is ``None`` for a text without tokens. :func:`joined_unknown_share` joins the samples of the parts of
+        a corpus.
+
+        Args:
+            texts: The texts.
+            most: Largest number of distinct texts in the sample.
+        """
         if self._no_unknown:
-            return 0.0
+            return {}
         sample = text_sample(texts, most=most)
-        shares = []
-        for ids, offsets in self._tokenized(
-            [_LONE_SURROGATE.sub("\ufffd", text) for text in sample]
-        ).values():
-            if not ids:
-                continue
-            unknown = [token == self._unknown_id for token in ids]
-            lengths = [end - start for start, end in offsets]
-            of_characters = sum(compress(lengths, unknown)) / max(sum(lengths), 1)
-            shares.append(max(sum(unknown) / len(unknown), of_characters))
-        return sum(shares) / len(shares) if shares else 0.0
+        readable = {text: _LONE_SURROGATE.sub("\ufffd", text) for text in sample}
+        tokenized = self._tokenized(list(readable.values()))
+        shares: dict[str, float | None] = {}
+        for text in sample:
+            ids, offsets = tokenized[readable[text]]
+            share = None
+            if ids:
+                unknown = [token == self._unknown_id for token in ids]
+                lengths = [end - start for start, end in offsets]
+                of_characters = sum(compress(lengths, unknown)) / max(sum(lengths), 1)
+                share = max(sum(unknown) / len(unknown), of_characters)
+            shares[_digest(text).hex()] = share
+        return shares
 
     def _tokenized(self, texts: Sequence[str]) -> dict[str, tuple[tuple[int, ...], list[tuple[int, int]]]]:
         """Return the token ids of each distinct text, and the characters of each token."""
@@ -307,6 +321,20 @@ class Vocabulary:
 
     def _words(self, text: str) -> tuple[int, ...]:
         return tuple(self._backend.encode(_LONE_SURROGATE.sub("\ufffd", text), add_special_tokens=False).ids)
+
+
+def joined_unknown_share(samples: Iterable[Mapping[str, float | None]], *, most: int = 500) -> float:
+    """Return the share of texts that is unknown, in [0, 1], as :meth:`Vocabulary.unknown_share` does for all parts.
+
+    Args:
+        samples: What :meth:`Vocabulary.unknown_shares` returned for each part of the texts.
+        most: Largest number of distinct texts that count.
+    """
+    lowest: dict[str, float | None] = {}
+    for sample in samples:
+        lowest = dict(sorted({**lowest, **sample}.items())[:most])
+    shares = [share for share in lowest.values() if share is not None]
+    return sum(shares) / len(shares) if shares else 0.0
 
 
 def text_sample(texts: Iterable[str], *, most: int = _COUNTED_TEXTS) -> list[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from relscout.core.errors import InputError
+from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery
 from relscout.discovery.decisions import Decisions
@@ -129,6 +129,36 @@ def test_parts_are_merged_and_dropped_like_other_relations(
     assert run.next_number == new + 1
 
 
+def test_similar_sentences_take_over_judgements_in_corpus_and_new_text(
+    found: Discovery, tmp_path: Path
+) -> None:
+    first, second = found.relations[:2]
+    mine, *others = ids_of(found, first.id)
+    judged = found.confirm([mine], second.id)
+    by_id = {each.id: each for each in found.assignments.instances}
+    vectors = found.model.transform([by_id[id] for id in (mine, *others)])
+    likeness = (vectors @ vectors[0]) / np.linalg.norm(vectors, axis=1) / np.linalg.norm(vectors[0])
+    least = float(np.sort(likeness)[len(likeness) // 2])
+    run = saved(judged.apply(Decisions("", [{"transfer": least}])), tmp_path / "run")
+    moved = [id for id, value in zip((mine, *others), likeness, strict=True) if value >= least]
+    assert 1 < len(moved) < len(likeness)
+    assert {relation_of(run, id) for id in moved} == {second.id}
+    assert {relation_of(run, id) for id in others if id not in moved} == {first.id}
+    assert run.relation(first.id).size == first.size - len(moved)
+    corpus = run.assignments.instances
+    np.testing.assert_array_equal(run.predict(corpus).relation_ids, run.assignments.relation_ids)
+    assert set(judged.transfer(1.0).assignments.relation_ids.tolist()) == set(
+        judged.assignments.relation_ids.tolist()
+    )
+
+
+def test_a_transfer_needs_judgements(found: Discovery) -> None:
+    with pytest.raises(InputError, match="no sentence was judged yet"):
+        found.transfer(0.7)
+    with pytest.raises(SettingError, match="the least cosine of a transfer is 0"):
+        found.transfer(0)
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
@@ -152,14 +182,6 @@ def test_a_split_that_makes_no_sense_is_refused(found: Discovery, change: Any, c
         run.split(first.id, [part])
 
 
-def test_relations_noted_as_different_change_nothing(found: Discovery) -> None:
-    first, second = (relation.id for relation in found.relations[:2])
-    run = found.apply(Decisions("", [{"distinct": [first, second]}]))
-    assert run.relations == found.relations
-    with pytest.raises(InputError, match="there is no relation 99"):
-        found.apply(Decisions("", [{"distinct": [first, 99]}]))
-
-
 @pytest.mark.parametrize(
     "step",
     [
@@ -168,8 +190,7 @@ def test_relations_noted_as_different_change_nothing(found: Discovery) -> None:
         {"reject": [1], "relation": 1},
         {"reject": ["a"], "relation": "1"},
         {"confirm": ["a"], "relation": 1, "drop": 2},
-        {"distinct": [1, 1]},
-        {"distinct": [1, 2, 3]},
+        {"transfer": 2.0},
         {"split": 1, "parts": []},
         {"split": 1, "parts": [{"id": 2, "name": "x"}]},
         {"split": 1, "parts": [{"id": 2, "name": "x", "instances": [1]}]},

@@ -2,11 +2,13 @@
 
 A person confirms that sentences express a relation, or rejects that they do. The run remembers both by the ids of the
 instances, so that the same sentences get the same answers as new text. A relation that was split is remembered by the
-mean vectors of its parts; a new pair of it belongs to the nearest part.
+mean vectors of its parts; a new pair of it belongs to the nearest part. Judgements that are transferred are remembered
+by the vectors of the judged sentences: similar sentences get the same answer.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
@@ -56,6 +58,26 @@ class Split:
     centres: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Transfer:
+    """Judgements that similar pairs take over.
+
+    Args:
+        least: Least cosine of a pair with a judged sentence, in (0, 1].
+        relations: Relations of the judged sentences (J); -1 for none.
+        vectors: Their vectors (J, D), float32, of unit length.
+    """
+
+    least: float
+    relations: tuple[int, ...]
+    vectors: NDArray[np.float32]
+
+    def nearest(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Return the relation of the most similar judged sentence of each vector (N, D), and the cosine, each (N,)."""
+        likeness = _unit(vectors) @ self.vectors.T  # (N, J)
+        return np.array(self.relations, dtype=np.int64)[likeness.argmax(axis=1)], likeness.max(axis=1)
+
+
 #: Relation → the relation that it was merged into, or -1 if it was dropped.
 Moved = Mapping[int, int]
 
@@ -66,11 +88,11 @@ class Corrections:
 
     Args:
         judged: Id of an instance → its relation, or -1 for none.
-        changes: The splits, and what was merged or dropped after the first of them, in order.
+        changes: Splits and transfers, and what was merged or dropped after the first of them, in order.
     """
 
     judged: Mapping[str, int] = field(default_factory=dict)
-    changes: Sequence[Split | Moved] = ()
+    changes: Sequence[Split | Transfer | Moved] = ()
 
     def applied(
         self, instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64], transform: Transform
@@ -80,7 +102,7 @@ class Corrections:
         Args:
             instances: The instances.
             relation_ids: Their relations (N,); -1 for none.
-            transform: Returns the vectors of instances; called for those of relations that were split.
+            transform: Returns the vectors of instances; called only after a split or a transfer.
         """
         corrected = relation_ids.copy()
         for change in self.changes:
@@ -89,6 +111,11 @@ class Corrections:
                 if len(rows):
                     vectors = transform([instances[row] for row in rows.tolist()])
                     corrected[rows] = np.array(change.parts)[(vectors @ change.centres.T).argmax(axis=1)]
+            elif isinstance(change, Transfer):
+                rows = np.flatnonzero(corrected >= 0)
+                if len(rows):
+                    answers, likeness = change.nearest(transform([instances[row] for row in rows.tolist()]))
+                    corrected[rows] = np.where(likeness >= change.least, answers, corrected[rows])
             else:
                 for old, new in change.items():
                     corrected[corrected == old] = new
@@ -100,7 +127,7 @@ class Corrections:
     def final(self, relation: int) -> int:
         """Return the relation that a relation of the model was merged into after a split; -1 if it was dropped."""
         for change in self.changes:
-            if not isinstance(change, Split):
+            if not isinstance(change, Split | Transfer):
                 relation = change.get(relation, relation)
         return relation
 
@@ -111,38 +138,48 @@ class Corrections:
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
-        return {
-            "judged": dict(self.judged),
-            "changes": [
-                {
-                    "split": change.relation,
-                    "parts": list(change.parts),
-                    "centres": [[round(float(value), 6) for value in centre] for centre in change.centres],
-                }
-                if isinstance(change, Split)
-                else {"moved": [[old, new] for old, new in change.items()]}
-                for change in self.changes
-            ],
-        }
+        return {"judged": dict(self.judged), "changes": [_as_json(change) for change in self.changes]}
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any] | None) -> Self:
         """Read what :meth:`as_json` returned; ``None`` is no corrections."""
         if values is None:
             return cls()
-        return cls(
-            {str(id): int(relation) for id, relation in values["judged"].items()},
-            [
-                Split(
-                    int(change["split"]),
-                    tuple(int(part) for part in change["parts"]),
-                    np.array(change["centres"], dtype=np.float32),
-                )
-                if "split" in change
-                else {int(old): int(new) for old, new in change["moved"]}
-                for change in values["changes"]
-            ],
-        )
+        judged = {str(id): int(relation) for id, relation in values["judged"].items()}
+        return cls(judged, [_from_json(change) for change in values["changes"]])
+
+
+def _as_json(change: Split | Transfer | Moved) -> dict[str, Any]:
+    if isinstance(change, Split):
+        return {"split": change.relation, "parts": list(change.parts), "vectors": _packed(change.centres)}
+    if isinstance(change, Transfer):
+        relations = list(change.relations)
+        return {"transfer": change.least, "relations": relations, "vectors": _packed(change.vectors)}
+    return {"moved": [[old, new] for old, new in change.items()]}
+
+
+def _from_json(values: Mapping[str, Any]) -> Split | Transfer | Moved:
+    if "split" in values:
+        parts = tuple(int(part) for part in values["parts"])
+        return Split(int(values["split"]), parts, _unpacked(values["vectors"]))
+    if "transfer" in values:
+        relations = tuple(int(relation) for relation in values["relations"])
+        return Transfer(float(values["transfer"]), relations, _unpacked(values["vectors"]))
+    return {int(old): int(new) for old, new in values["moved"]}
+
+
+def _packed(vectors: NDArray[np.float32]) -> list[str]:
+    """Return vectors (N, D) as texts: the base64 of little-endian float32."""
+    return [base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii") for vector in vectors]
+
+
+def _unpacked(texts: Sequence[str]) -> NDArray[np.float32]:
+    return np.array([np.frombuffer(base64.b64decode(text), "<f4") for text in texts], dtype=np.float32)
+
+
+def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
 def rows_of(assignments: Assignments, ids: Collection[str]) -> NDArray[np.int64]:
@@ -161,28 +198,36 @@ def rows_of(assignments: Assignments, ids: Collection[str]) -> NDArray[np.int64]
 
 
 def assigned(
-    relations: Sequence[Relation], assignments: Assignments, rows: NDArray[np.int64], relation: int
+    relations: Sequence[Relation],
+    assignments: Assignments,
+    rows: NDArray[np.int64],
+    answers: NDArray[np.int64],
+    *,
+    likeness: NDArray[np.float32] | None = None,
 ) -> tuple[tuple[Relation, ...], Assignments]:
-    """Return relations and assignments after a person assigned instances to a relation, or to none (-1).
+    """Return relations and assignments after instances were assigned to other relations, or to none.
 
-    Confidence and relatedness become certain; relations that gain or lose instances are described again.
+    Relations that gain or lose instances are described again.
 
     Args:
         relations: The relations.
         assignments: The assignments.
         rows: Rows of the instances (n,).
-        relation: The relation; -1 for none.
+        answers: Their relations (n,); -1 for none.
+        likeness: How similar each is to the sentence that a person judged (n,), in [0, 1], which becomes the
+            confidence. ``None`` if a person judged the instances themselves: then confidence and relatedness are
+            certain.
     """
     ids, confidences = assignments.relation_ids.copy(), assignments.confidences.copy()
-    touched = {*ids[rows].tolist(), relation}
-    ids[rows], confidences[rows] = relation, 1.0
+    touched = {*ids[rows].tolist(), *answers.tolist()}
+    ids[rows], confidences[rows] = answers, 1.0 if likeness is None else np.minimum(likeness, 1)
     related = None if assignments.related is None else assignments.related.copy()
-    if related is not None:
-        related[rows] = float(relation >= 0)
+    if related is not None and likeness is None:
+        related[rows] = answers >= 0
     polarities, phrases = list(assignments.polarity_values()), list(assignments.phrase_values())
-    for row in rows.tolist():
-        polarities[row] = "asserted" if relation < 0 else polarity(assignments.instances[row])
-        if assignments.relation_ids[row] != relation:
+    for row, answer in zip(rows.tolist(), answers.tolist(), strict=True):
+        polarities[row] = "asserted" if answer < 0 else polarity(assignments.instances[row])
+        if assignments.relation_ids[row] != answer:
             phrases[row] = ""  # it names the other relation
     changed = replace(
         assignments,
@@ -193,6 +238,50 @@ def assigned(
         phrases=phrases if any(phrases) else None,
     )
     return _described_again(relations, changed, touched), changed
+
+
+def transfer(
+    relations: Sequence[Relation],
+    assignments: Assignments,
+    judged: Mapping[str, int],
+    least: float,
+    transform: Transform,
+) -> tuple[tuple[Relation, ...], Assignments, Transfer]:
+    """Return relations and assignments after sentences took over the judgements of similar ones, and the transfer.
+
+    A sentence that has a relation and that nobody judged gets the answer of the judged sentence with the highest
+    cosine, if that is high enough.
+
+    Args:
+        relations: The relations.
+        assignments: The assignments.
+        judged: Id of a judged instance → its relation, or -1.
+        least: Least cosine, in (0, 1].
+        transform: Returns the vectors of instances.
+
+    Raises:
+        InputError: Nothing was judged.
+    """
+    if not judged:
+        raise InputError(
+            "no sentence was judged yet, so there is nothing to transfer; confirm or reject some first"
+        )
+    instances, ids = assignments.instances, assignments.relation_ids
+    by_id = {instance.id: instance for instance in instances}
+    # independent of the order in which they were judged
+    named = sorted(judged)
+    vectors = _unit(transform([by_id[id] for id in named]))
+    made = Transfer(least, tuple(judged[id] for id in named), vectors)
+    rows = np.array(
+        [row for row in np.flatnonzero(ids >= 0).tolist() if instances[row].id not in judged], dtype=np.int64
+    )
+    if len(rows):
+        answers, likeness = made.nearest(transform([instances[row] for row in rows.tolist()]))
+        near = (likeness >= least) & (answers != ids[rows])
+        relations, assignments = assigned(
+            relations, assignments, rows[near], answers[near], likeness=likeness[near]
+        )
+    return tuple(relations), assignments, made
 
 
 def split(
@@ -239,8 +328,7 @@ def split(
     for rows in members:
         # independent of the order of the input
         chosen = sorted((assignments.instances[row] for row in rows.tolist()), key=lambda each: each.id)
-        centre = transform(chosen[:_CENTRAL]).mean(axis=0)
-        centres.append(centre / max(float(np.linalg.norm(centre)), 1e-12))
+        centres.append(_unit(transform(chosen[:_CENTRAL]).mean(axis=0)))
     return (*rest, *fresh), changed, Split(relation.id, numbers, np.array(centres, dtype=np.float32))
 
 

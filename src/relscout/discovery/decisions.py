@@ -11,8 +11,8 @@ Example::
 
 ``run`` is the fingerprint of the run. The decisions are applied in order. A sentence is named by the id of its
 instance: ``confirm`` says that it expresses the relation, whichever it had before; ``reject`` that it expresses none,
-although it had this. The parts of a split leave the relation; all other instances stay. ``{"distinct": [1, 4]}`` notes
-that two similar relations are different, and changes nothing.
+although it had this. The parts of a split leave the relation; all other instances stay. ``{"transfer": 0.7}`` gives
+sentences the answers of the most similar judged ones, from a cosine of 0.7.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ from relscout.core.files import whole_file
 #: Header of a file of decisions.
 FORMAT, VERSION = "relscout-decisions", 1
 _FORMS = (
-    '{"rename": ID, "to": NAME}, {"merge": [ID, ID, …]}, {"distinct": [ID, ID]}, {"drop": ID}, '
+    '{"rename": ID, "to": NAME}, {"merge": [ID, ID, …]}, {"drop": ID}, '
     '{"split": ID, "parts": [{"id": ID, "name": NAME, "instances": [INSTANCE, …]}, …]}, '
     '{"confirm": [INSTANCE, …], "relation": ID}, {"reject": [INSTANCE, …], "relation": ID}, '
+    '{"transfer": COSINE}, '
     '{"merge_entities": [ID, ID, …]} or {"split_entity": ID, "names": [ALIAS, …]}'
 )
 
@@ -117,14 +118,14 @@ def _is_step(step: Any) -> bool:
             valid = _is_id(id) and isinstance(name, str)
         case {"merge": ids, **rest}:
             valid = isinstance(ids, list) and all(map(_is_id, ids))
-        case {"distinct": ids, **rest}:
-            valid = isinstance(ids, list) and all(map(_is_id, ids)) and len(set(ids)) == len(ids) == 2
         case {"drop": id, **rest}:
             valid = _is_id(id)
         case {"split": id, "parts": parts, **rest}:
             valid = _is_id(id) and isinstance(parts, list) and bool(parts) and all(map(_is_part, parts))
         case {"confirm": ids, "relation": id, **rest} | {"reject": ids, "relation": id, **rest}:
             valid = _is_id(id) and _are_texts(ids)
+        case {"transfer": least, **rest}:
+            valid = isinstance(least, float) and 0 < least <= 1
         case {"merge_entities": ids, **rest}:
             valid = _are_texts(ids)
         case {"split_entity": id, "names": names, **rest}:

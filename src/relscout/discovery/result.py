@@ -583,11 +583,36 @@ class Discovery:
             assignments=assignments,
         )
 
+    def transfer(self, least: float) -> Discovery:
+        """Return the discovery in which similar sentences take over what was confirmed and rejected, as new text does.
+
+        Args:
+            least: Least cosine of a sentence with a judged sentence, in (0, 1].
+
+        Raises:
+            InputError: No sentence was judged.
+            SettingError: ``least`` is not in (0, 1].
+        """
+        from relscout.discovery.corrections import Corrections, transfer
+
+        if not 0 < least <= 1:
+            raise SettingError(
+                f"the least cosine of a transfer is {least}; expected a number above 0 and up to 1"
+            )
+        before = self._corrections
+        relations, assignments, made = transfer(
+            self.relations, self.assignments, before.judged, least, self.model.transform
+        )
+        now = Corrections(before.judged, [*before.changes, made])
+        changed = self.with_run({"corrections": now.as_json()})
+        return dataclasses.replace(changed, relations=relations, assignments=assignments)
+
     def _judged(self, instances: Sequence[str], relation: int) -> Discovery:
         from relscout.discovery.corrections import Corrections, assigned, rows_of
 
         rows = rows_of(self.assignments, instances)
-        relations, assignments = assigned(self.relations, self.assignments, rows, relation)
+        answers = np.full(len(rows), relation, dtype=np.int64)
+        relations, assignments = assigned(self.relations, self.assignments, rows, answers)
         before = self._corrections
         now = Corrections({**before.judged, **dict.fromkeys(instances, relation)}, before.changes)
         changed = self.with_run({"corrections": now.as_json()})
@@ -659,16 +684,14 @@ class Discovery:
             changed = self.rename(step["rename"], step["to"])
         elif "merge" in step:
             changed = self.merge(step["merge"])
-        elif "distinct" in step:
-            changed = dataclasses.replace(self)
-            for id in step["distinct"]:
-                self.relation(id)
         elif "confirm" in step:
             changed = self.confirm(step["confirm"], step["relation"])
         elif "reject" in step:
             changed = self.reject(step["reject"], step["relation"])
         elif "split" in step:
             changed = self.split(step["split"], step["parts"])
+        elif "transfer" in step:
+            changed = self.transfer(step["transfer"])
         else:
             changed = self.drop(step["drop"])
         if "_merged_entities" in vars(self):  # which depend on the corpus only

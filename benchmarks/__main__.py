@@ -123,6 +123,17 @@ def main() -> None:
     load.add_argument("--run", type=Path, help="run to serve; one of the bundled plain text when left out")
     load.add_argument("--clients", type=int, default=32)
     load.add_argument("--seconds", type=float, default=120)
+    played = commands.add_parser(
+        "review", help="what thirty judgements of a review do to the run, in a browser"
+    )
+    played.add_argument("--run", type=Path, help="run of 'relscout demo'; made first when left out")
+    played.add_argument("--answers", type=int, default=30)
+    killed = commands.add_parser(
+        "review-kill", help="kill the server of a review, and look for lost decisions"
+    )
+    killed.add_argument("--run", type=Path, help="run to review; one of the bundled plain text when left out")
+    killed.add_argument("--kills", type=int, default=100)
+    killed.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.command == "quality":
         from benchmarks import quality as measured
@@ -258,6 +269,14 @@ def main() -> None:
         from benchmarks import serve_load
 
         serve_load.run(options.run, clients=options.clients, seconds=options.seconds)
+    elif options.command == "review":
+        from benchmarks import review
+
+        review.run(options.run, answers=options.answers)
+    elif options.command == "review-kill":
+        from benchmarks import review_kill
+
+        review_kill.run(options.run, kills=options.kills, seed=options.seed)
     elif options.command == "demo":
         from benchmarks import demo_time
 

@@ -57,6 +57,23 @@ def test_a_confirmed_fact_is_certain_and_a_rejected_fact_is_gone(found: Discover
     assert (other.head.id, other.relation, other.tail.id) not in names
 
 
+def test_a_sentence_can_express_a_new_relation(found: Discovery, tmp_path: Path) -> None:
+    first, new = found.relations[0], found.next_number
+    mine = ids_of(found, first.id)[:2]
+    step = {"confirm": mine, "relation": new, "name": "plays for"}
+    run = saved(found.apply(Decisions("", [step])), tmp_path / "run")
+    made = run.relation(new)
+    assert (made.name, made.size, made.pattern, sorted(made.examples)) == (
+        "plays for", 2, "HEAD plays for TAIL", sorted(mine),
+    )  # fmt: skip
+    assert run.relation(first.id).size == first.size - 2
+    assert run.next_number == new + 1
+    with pytest.raises(InputError, match="another relation is already called"):
+        found.confirm(mine, new, first.name)
+    with pytest.raises(InputError, match="the id 0 of a new relation"):
+        found.confirm(mine, 0, "x")
+
+
 def test_judgements_follow_later_merges_and_drops(found: Discovery) -> None:
     first, second, third = (relation.id for relation in found.relations[:3])
     mine = ids_of(found, third)[0]
@@ -162,7 +179,7 @@ def test_a_transfer_needs_judgements(found: Discovery) -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"id": 0}, "the id 0 of a part is or was in use"),
+        ({"id": 0}, "the id 0 of a new relation is or was in use"),
         ({"name": " "}, "is blank"),
         ({"name": "taken"}, "another relation is already called 'taken'"),
         ({"instances": ["other"]}, "is not in relation"),

@@ -332,6 +332,23 @@ def split(
     return (*rest, *fresh), changed, Split(relation.id, numbers, np.array(centres, dtype=np.float32))
 
 
+def fresh(id: int, name: str) -> Relation:
+    """Return a new relation, which a person named and which has no instances yet."""
+    return Relation(
+        id=id,
+        name=name,
+        pattern=f"HEAD {name} TAIL",
+        size=0,
+        confidence=0.0,
+        types=None,
+        type_share=0.0,
+        head_first=0.0,
+        ngrams=(),
+        inverse=None,
+        examples=(),
+    )
+
+
 def _described_again(
     relations: Sequence[Relation], assignments: Assignments, touched: Collection[int]
 ) -> tuple[Relation, ...]:

@@ -10,9 +10,10 @@ Example::
         {"split_entity": "loc-georgia-90ab12cd", "names": ["Republic of Georgia"]}]}
 
 ``run`` is the fingerprint of the run. The decisions are applied in order. A sentence is named by the id of its
-instance: ``confirm`` says that it expresses the relation, whichever it had before; ``reject`` that it expresses none,
-although it had this. The parts of a split leave the relation; all other instances stay. ``{"transfer": 0.7}`` gives
-sentences the answers of the most similar judged ones, from a cosine of 0.7.
+instance: ``confirm`` says that it expresses the relation, whichever it had before, and with a ``name`` that this is a
+new relation with an unused id; ``reject`` says that it expresses none, although it had this. The parts of a split leave
+the relation; all other instances stay. ``{"transfer": 0.7}`` gives sentences the answers of the most similar judged
+ones, from a cosine of 0.7.
 """
 
 from __future__ import annotations
@@ -122,6 +123,8 @@ def _is_step(step: Any) -> bool:
             valid = _is_id(id)
         case {"split": id, "parts": parts, **rest}:
             valid = _is_id(id) and isinstance(parts, list) and bool(parts) and all(map(_is_part, parts))
+        case {"confirm": ids, "relation": id, "name": name, **rest}:
+            valid = _is_id(id) and _are_texts(ids) and isinstance(name, str)
         case {"confirm": ids, "relation": id, **rest} | {"reject": ids, "relation": id, **rest}:
             valid = _is_id(id) and _are_texts(ids)
         case {"transfer": least, **rest}:

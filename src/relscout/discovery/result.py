@@ -6,7 +6,7 @@ import dataclasses
 import json
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -504,7 +504,7 @@ class Discovery:
             assignments=dataclasses.replace(self.assignments, relation_ids=ids_now),
         )
 
-    def confirm(self, instances: Sequence[str], relation: int) -> Discovery:
+    def confirm(self, instances: Sequence[str], relation: int, name: str | None = None) -> Discovery:
         """Return the discovery in which instances certainly express a relation, whichever they had before.
 
         The same instances get this relation as new text, too.
@@ -512,11 +512,21 @@ class Discovery:
         Args:
             instances: Ids of instances of the corpus.
             relation: The relation.
+            name: Name of the relation if it is a new one, with an unused id.
 
         Raises:
-            InputError: There is no such relation or instance.
+            InputError: There is no such relation or instance, or for a new relation the id or the name is in use.
         """
-        return self._judged(instances, self.relation(relation).id)
+        if name is None:
+            return self._judged(instances, self.relation(relation).id)
+        from relscout.discovery.corrections import fresh
+
+        self._check_new(relation, name, self.next_number, self.names.values())
+        changed = dataclasses.replace(
+            self.with_run({"next_number": relation + 1}),
+            relations=(*self.relations, fresh(relation, name)),
+        )
+        return changed._judged(instances, relation)
 
     def reject(self, instances: Sequence[str], relation: int) -> Discovery:
         """Return the discovery in which instances of a relation certainly express no relation.
@@ -559,12 +569,7 @@ class Discovery:
         made: list[Part] = []
         for part in parts:
             made.append(Part(part["id"], part["name"], part["instances"]))
-            if made[-1].id < free:
-                raise InputError(f"the id {made[-1].id} of a part is or was in use; the next is {free}")
-            if not made[-1].name.strip():
-                raise InputError(f"the name of the part {made[-1].id} is blank")
-            if made[-1].name in used:
-                raise InputError(f"another relation is already called {made[-1].name!r}; choose another name")
+            self._check_new(made[-1].id, made[-1].name, free, used)
             used.add(made[-1].name)
             free = made[-1].id + 1
         relations, assignments, remembered = split(
@@ -582,6 +587,14 @@ class Discovery:
             relations=relations,
             assignments=assignments,
         )
+
+    def _check_new(self, id: int, name: str, free: int, used: Collection[str]) -> None:
+        if id < free:
+            raise InputError(f"the id {id} of a new relation is or was in use; the next is {free}")
+        if not name.strip():
+            raise InputError(f"the name of the new relation {id} is blank")
+        if name in used:
+            raise InputError(f"another relation is already called {name!r}; choose another name")
 
     def transfer(self, least: float) -> Discovery:
         """Return the discovery in which similar sentences take over what was confirmed and rejected, as new text does.
@@ -685,7 +698,7 @@ class Discovery:
         elif "merge" in step:
             changed = self.merge(step["merge"])
         elif "confirm" in step:
-            changed = self.confirm(step["confirm"], step["relation"])
+            changed = self.confirm(step["confirm"], step["relation"], step.get("name"))
         elif "reject" in step:
             changed = self.reject(step["reject"], step["relation"])
         elif "split" in step:

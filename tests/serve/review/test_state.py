@@ -131,7 +131,6 @@ def test_a_repeated_request_is_one_decision(reviewing: Opening, base: Discovery)
         ({"confirm": "first", "relation": 0}, {"confirm": "second", "relation": 0}, False),
         ({"confirm": "first", "relation": 0}, {"reject": "first", "relation": 0}, True),
         ({"reject": "first", "relation": 0}, {"rename": 0, "to": "x"}, False),
-        ({"distinct": [0, 1]}, {"merge": [0, 1]}, True),
     ],
 )
 def test_tabs_conflict_only_where_they_decide_about_the_same(

@@ -14,6 +14,8 @@ from relscout.discovery.decisions import Decisions
 from relscout.discovery.relation import fingerprint
 from relscout.serve.review.log import DecisionLog, Entry, active
 
+#: Seconds that a decision waits for the model.
+_PATIENCE = 5.0
 #: Number of earlier runs that are kept in memory, so that an undo need not apply all decisions again.
 _KEPT = 16
 
@@ -30,6 +32,10 @@ class ConflictError(Exception):
             f"decision {entry.number} of another tab is about the same; look at it and decide again"
         )
         self.entry = entry
+
+
+class BusyError(Exception):
+    """The model is in use."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +74,8 @@ class Review:
         self.base = run
         self.fingerprint = fingerprint(run.relations)
         self._log = DecisionLog(log, self.fingerprint)
+        #: Held by whatever uses the model of the run.
+        self.model = threading.RLock()
         self._lock = threading.Lock()
         #: Number of a decision → the run after it; the latest last, and the run as it was saved first.
         self._runs = [(0, run)]
@@ -93,9 +101,20 @@ class Review:
         Raises:
             ConflictError: The decision conflicts with a decision that the author did not know.
             InputError: The decision is invalid.
+            BusyError: The decision needs the model, which is in use.
         """
         if "undo" not in step:
             Decisions("", [step])
+        if not self._needs_model(step):
+            return self._decide(step, author=author, state=state, key=key)
+        if not self.model.acquire(timeout=_PATIENCE):
+            raise BusyError("the model is in use; wait until the work in the background is done")
+        try:
+            return self._decide(step, author=author, state=state, key=key)
+        finally:
+            self.model.release()
+
+    def _decide(self, step: Mapping[str, Any], *, author: str, state: int, key: str) -> Entry:
         with self._lock:
             with self._log.writing() as writer:
                 self._catch_up()
@@ -119,6 +138,11 @@ class Review:
         """Close the log."""
         with self._lock:
             self._log.close()
+
+    def _needs_model(self, step: Mapping[str, Any]) -> bool:
+        """Return whether vectors are needed for a step; an undo may apply later decisions again."""
+        steps = [entry.step for entry in self.state.decisions] if "undo" in step else [step]
+        return any("split" in each or "transfer" in each for each in steps)
 
     def _catch_up(self) -> None:
         """Apply the entries of the log that this object has not seen."""
@@ -175,6 +199,7 @@ class _Scope:
     judged: frozenset[int] = frozenset()
     sentences: frozenset[str] = frozenset()
     entities: frozenset[str] = frozenset()
+    everything: bool = False
 
 
 def _scope(step: Mapping[str, Any]) -> _Scope:
@@ -183,8 +208,6 @@ def _scope(step: Mapping[str, Any]) -> _Scope:
             return _Scope(named=frozenset([id]))
         case {"merge": ids}:
             return _Scope(changed=frozenset(ids))
-        case {"distinct": ids}:
-            return _Scope(judged=frozenset(ids))
         case {"split": id, "parts": parts}:
             return _Scope(
                 changed=frozenset([id]),
@@ -193,8 +216,12 @@ def _scope(step: Mapping[str, Any]) -> _Scope:
             )
         case {"drop": id}:
             return _Scope(changed=frozenset([id]))
+        case {"confirm": ids, "relation": id, "name": _}:
+            return _Scope(named=frozenset([id]), sentences=frozenset(ids))
         case {"confirm": ids, "relation": id} | {"reject": ids, "relation": id}:
             return _Scope(judged=frozenset([id]), sentences=frozenset(ids))
+        case {"transfer": _}:
+            return _Scope(everything=True)
         case {"merge_entities": ids}:
             return _Scope(entities=frozenset(ids))
         case {"split_entity": id}:
@@ -206,11 +233,13 @@ def _conflict(step: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two decisions are about the same, so that the second may have been made on wrong grounds.
 
     Judgements about different sentences of a relation do not conflict, nor do different relations; a judgement
-    conflicts with a merge, split or drop of its relation.
+    conflicts with a merge, split or drop of its relation. A transfer may move any sentence.
     """
     first, second = _scope(step), _scope(other)
     return bool(
-        first.changed & (second.changed | second.named | second.judged)
+        first.everything
+        or second.everything
+        or first.changed & (second.changed | second.named | second.judged)
         or second.changed & (first.named | first.judged)
         or first.named & second.named
         or first.sentences & second.sentences

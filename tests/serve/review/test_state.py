@@ -215,12 +215,12 @@ while True:
 
 def test_what_was_acknowledged_outlives_a_kill_at_any_moment(tmp_path: Path) -> None:
     path, acknowledged = tmp_path / "log", 0
-    for round in range(4):
+    for round in range(2):
         with subprocess.Popen(
             [sys.executable, "-c", WRITER, str(path)], stdout=subprocess.PIPE, text=True
         ) as process:
             assert process.stdout is not None
-            for _ in range(3 + 5 * round):
+            for _ in range(3 + 9 * round):
                 acknowledged = int(process.stdout.readline())
             process.kill()
             rest = [line for line in process.stdout.read().split("\n")[:-1] if line]

@@ -104,7 +104,7 @@ class View:
         """Return a decision as a sentence."""
         match {**entry.step}:
             case {"rename": id, "to": name}:
-                return f"{self._called(id)} renamed to {shown_name(name)}"
+                return f"{self._called(id)} renamed to “{shown_name(name)}”"
             case {"merge": ids}:
                 more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
                 return f"{', '.join(map(self._called, ids[:_NAMED]))}{more} merged"
@@ -223,7 +223,8 @@ class View:
         return {instance.id: row for row, instance in enumerate(self.run.assignments.instances)}
 
     def _called(self, id: int) -> str:
-        relations: Sequence[Relation] = (*self.run.relations, *self._base.relations)
+        # the name before all decisions stays meaningful when decisions are undone
+        relations: Sequence[Relation] = (*self._base.relations, *self.run.relations)
         known = next((relation.name for relation in relations if relation.id == id), f"relation {id}")
         return f"“{shown_name(known)}”"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 PROTOCOLS = ("fewrel-unsupervised", "fewrel-nyt-unsupervised", "nytfb-unsupervised", "dev")
@@ -32,6 +33,16 @@ def main() -> None:
     dtypes.add_argument("--cache", type=Path, help="file that keeps encoded vectors between runs")
     million = commands.add_parser("million", help="k-means, metrics and names on up to a million vectors")
     million.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    streamed = commands.add_parser(
+        "streamed", help="cluster, score, name and write up to five million instances in shards"
+    )
+    streamed.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000, 1_000_000, 5_000_000])
+    streamed.add_argument("--folder", type=Path, help="for vectors and shards, 3.4 KB for each instance")
+    on_ray = commands.add_parser("on-ray", help="extract --ray, against one process, and killed on the way")
+    on_ray.add_argument("--sentences", type=int, default=20_000)
+    on_ray.add_argument("--killed-sentences", type=int, default=2_000)
+    on_ray.add_argument("--kills", type=int, default=20)
+    on_ray.add_argument("--seed", type=int, default=0)
     speed = commands.add_parser("selfore-speed", help="a loop of SelfORE, against whole passes padded to 128")
     speed.add_argument("--data", type=Path, required=True)
     speed.add_argument("--instances", type=int, default=768)
@@ -113,6 +124,8 @@ def main() -> None:
     pretraining.add_argument("--pairs", type=int, default=64)
     pretraining.add_argument("--rounds", type=int, default=5)
     commands.add_parser("examples", help="what the commands print whose output the pages show")
+    shown = commands.add_parser("gallery", help="the analyses of the gallery, and their pages")
+    shown.add_argument("names", nargs="*", help="some of them (default: all)")
     commands.add_parser(
         "results-page",
         help="draw pictures, write docs/results.md and the figures of other pages from the records",
@@ -123,6 +136,24 @@ def main() -> None:
     load.add_argument("--run", type=Path, help="run to serve; one of the bundled plain text when left out")
     load.add_argument("--clients", type=int, default=32)
     load.add_argument("--seconds", type=float, default=120)
+    load.add_argument(
+        "--rate",
+        type=float,
+        nargs="*",
+        default=[60.0, 200.0],
+        help="requests per second, whatever the answers take",
+    )
+    load.add_argument(
+        "--closed", action=argparse.BooleanOptionalAction, default=True, help="also clients without a pause"
+    )
+    load.add_argument(
+        "--slow", type=int, default=1000, help="also the first rate next to so many slow clients"
+    )
+    load.add_argument(
+        "--options",
+        action="append",
+        help="options of 'relscout serve', such as '--max-wait 0.2'; given again, all is measured again with others",
+    )
     played = commands.add_parser(
         "review", help="what thirty judgements of a review do to the run, in a browser"
     )
@@ -265,10 +296,21 @@ def main() -> None:
         from benchmarks import examples
 
         examples.run()
+    elif options.command == "gallery":
+        from benchmarks import gallery
+
+        gallery.run(options.names)
     elif options.command == "serve-load":
         from benchmarks import serve_load
 
-        serve_load.run(options.run, clients=options.clients, seconds=options.seconds)
+        loads = []
+        for given in options.options or [""]:
+            base = serve_load.Load(options.clients, options.seconds, options=tuple(given.split()))
+            rates = [replace(base, rate=rate) for rate in options.rate]
+            loads += rates
+            loads += [replace(each, slow=options.slow) for each in rates[:1] if options.slow]
+            loads += [base] if options.closed else []
+        serve_load.run(options.run, loads)
     elif options.command == "review":
         from benchmarks import review
 
@@ -281,6 +323,14 @@ def main() -> None:
         from benchmarks import demo_time
 
         demo_time.run(options.runs)
+    elif options.command == "on-ray":
+        from benchmarks import on_ray
+
+        on_ray.run((options.sentences, options.killed_sentences), kills=options.kills, seed=options.seed)
+    elif options.command == "streamed":
+        from benchmarks import streamed
+
+        streamed.run(options.sizes, folder=options.folder)
     else:
         from benchmarks import million as scaled
 

@@ -23,7 +23,7 @@ from relscout import Mention, RelationInstance, score
 from relscout.clustering.kmeans import kmeans
 from relscout.naming import name_relations
 
-_DIMENSIONS, _CLUSTERS, _CHUNK = 768, 100, 10_000
+DIMENSIONS, CLUSTERS, _CHUNK = 768, 100, 10_000
 _VERBS = (
     "founded",
     "joined",
@@ -59,21 +59,21 @@ def run(sizes: Sequence[int]) -> None:
             done = subprocess.run(words, capture_output=True, text=True, check=True)
         rows.append(json.loads(done.stdout))
         print(rows[-1], flush=True)
-    path = write_result("million", {"dimensions": _DIMENSIONS, "clusters": _CLUSTERS, "rows": rows})
+    path = write_result("million", {"dimensions": DIMENSIONS, "clusters": CLUSTERS, "rows": rows})
     print(f"written to {path}")
 
 
 def measure(size: int, folder: Path) -> dict[str, Any]:
     """Return seconds of each step and the peak memory of this process in MiB."""
-    vectors, gold = _vectors(size, folder)
+    vectors, gold = written_vectors(size, folder)
     seconds = {}
     started = time.perf_counter()
-    found = kmeans(vectors, _CLUSTERS, seed=0, n_init=1)
+    found = kmeans(vectors, CLUSTERS, seed=0, n_init=1)
     seconds["k-means"] = time.perf_counter() - started
     started = time.perf_counter()
     scores = score(found.labels, gold)
     seconds["metrics"] = time.perf_counter() - started
-    instances = [_instance(number, int(label)) for number, label in enumerate(gold)]
+    instances = [instance(number, int(label)) for number, label in enumerate(gold)]
     started = time.perf_counter()
     names = name_relations(instances, found.labels)
     seconds["names"] = time.perf_counter() - started
@@ -87,20 +87,23 @@ def measure(size: int, folder: Path) -> dict[str, Any]:
     }
 
 
-def _vectors(size: int, folder: Path) -> tuple[np.memmap[Any, np.dtype[np.float32]], np.ndarray[Any, Any]]:
+def written_vectors(
+    size: int, folder: Path
+) -> tuple[np.memmap[Any, np.dtype[np.float32]], np.ndarray[Any, Any]]:
+    """Write vectors (N, D), float32, to a file, and return them memory-mapped, with the cluster of each (N,), int64."""
     random = np.random.default_rng(0)
-    centres = random.normal(size=(_CLUSTERS, _DIMENSIONS)).astype(np.float32)
-    gold = random.integers(_CLUSTERS, size=size)
-    vectors = np.memmap(folder / "vectors.f32", dtype=np.float32, mode="w+", shape=(size, _DIMENSIONS))
-    for start in range(0, size, _CHUNK):
-        of_chunk = gold[start : start + _CHUNK]
-        noise = random.standard_normal((len(of_chunk), _DIMENSIONS), dtype=np.float32)
-        vectors[start : start + _CHUNK] = centres[of_chunk] + 2 * noise
-    vectors.flush()
-    return np.memmap(folder / "vectors.f32", dtype=np.float32, mode="r", shape=(size, _DIMENSIONS)), gold
+    centres = random.normal(size=(CLUSTERS, DIMENSIONS)).astype(np.float32)
+    gold = random.integers(CLUSTERS, size=size)
+    with (folder / "vectors.f32").open("wb") as file:
+        for start in range(0, size, _CHUNK):
+            of_chunk = gold[start : start + _CHUNK]
+            noise = random.standard_normal((len(of_chunk), DIMENSIONS), dtype=np.float32)
+            (centres[of_chunk] + 2 * noise).tofile(file)
+    return np.memmap(folder / "vectors.f32", dtype=np.float32, mode="r", shape=(size, DIMENSIONS)), gold
 
 
-def _instance(number: int, label: int) -> RelationInstance:
+def instance(number: int, label: int) -> RelationInstance:
+    """Return an instance of a cluster, whose sentence has a phrase of its own."""
     verb, place = _VERBS[label // 10], _PLACES[label % 10]
     head, tail = f"Person{number}", f"Thing{number % 9973}"
     text = f"{head} {verb} {place} {tail} ."

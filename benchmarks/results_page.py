@@ -113,7 +113,11 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _dtypes(_record("dtypes"))
     yield _one_pass(_record("one-pass"))
     yield _million(_record("million"))
+    yield _streamed(_record("streamed"))
     yield _report_speed(_record("report-speed"))
+    # the record is made on a machine that does nothing else
+    if (RESULTS / "serve-load.json").is_file():
+        yield _serve_load(_record("serve-load"))
     yield _method_speed("SelfORE", _record("selfore-speed"))
     yield _method_speed("RoCORE", _record("rocore-speed"))
     yield _pretraining_speed(_record("pretraining-speed"))
@@ -704,6 +708,32 @@ Synthetic vectors of {record["dimensions"]} dimensions, {record["clusters"]} clu
 {_source(record)}"""
 
 
+def _streamed(record: Row) -> str:
+    steps = ("instances", "k-means", "metrics", "names", "write")
+    table = [
+        (
+            f"{row['instances']:,}",
+            *(_number(row["seconds"][step], 1) for step in steps),
+            f"{row['shards_mb']:,}",
+            f"{row['peak_mib']:,}",
+        )
+        for row in record["rows"]
+    ]
+    head = (
+        "instances",
+        "write instances, s",
+        *(f"{step}, s" for step in steps[1:-1]),
+        "write assignments, s",
+    )
+    return f"""### Corpora larger than the memory
+
+Synthetic vectors of {record["dimensions"]} dimensions, {record["clusters"]} clusters, memory-mapped; instances and
+assignments in Parquet shards.
+
+{_table((*head, "shards, MB", "peak memory, MiB"), table)}
+{_source(record)}"""
+
+
 def _report_speed(record: Row) -> str:
     table = [
         (label, _number(median(row[key] for row in record["rows"]), digits))
@@ -722,6 +752,42 @@ def _report_speed(record: Row) -> str:
 A run of {record["instances"]:,} instances; medians of {len(record["rows"])} builds.
 
 {_table(("", ""), table)}
+{_source(record)}"""
+
+
+def _serve_load(record: Row) -> str:
+    table = []
+    for row in record["rows"]:
+        statuses = dict(row["statuses"])
+        answered, refused = statuses.pop("200", 0), statuses.pop("429", 0)
+        table.append(
+            (
+                f"`{row['options']}`" if row["options"] else "–",
+                "as answers arrive" if row["rate"] is None else f"{row['rate']:g} per second",
+                f"{row['slow_clients']:,}",
+                _number(answered / row["seconds"], 1),
+                *(f"{row[name]:,}" if row[name] is not None else "–" for name in ("p50_ms", "p95_ms")),
+                f"{refused:,}",
+                f"{sum(statuses.values()):,}",
+                " / ".join(f"{value:,}" for value in row["memory_mib"]),
+            )
+        )
+    rounding = record["bfloat16"]
+    seconds = ", ".join(f"{value:g}" for value in sorted({row["seconds"] for row in record["rows"]}))
+    clients = ", ".join(str(value) for value in sorted({row["clients"] for row in record["rows"]}))
+    head = ("options", "requests arrive", "slow clients", "answered per second", "p50, ms", "p95, ms")
+    return f"""### `relscout serve` under load
+
+Single sentences of the bundled text from {clients} clients for {seconds} s, on the {record["processors"]} processors of
+the server. Latencies are those of answered requests, from when they are due. *As answers arrive* means that a
+client sends its next request when it has an answer, or after the pause that a refusal (429) asks for. Slow clients
+send nothing, or a byte now and then. Memory is that at the beginning, in the middle and at the end.
+
+With `--bfloat16`, {rounding["changed"]} of {rounding["pairs"]:,} pairs of the run, of which
+{rounding["with_relation"]:,} have a relation, get another relation or none. The confidences of the others differ by at
+most {rounding["largest_difference_of_confidence"]}.
+
+{_table((*head, "429", "errors", "memory, MiB"), table)}
 {_source(record)}"""
 
 

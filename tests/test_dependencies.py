@@ -120,8 +120,8 @@ def test_all_adds_every_extra_that_can_be_installed_together() -> None:
     (everything,) = PROJECT["optional-dependencies"]["all"]
     found = re.fullmatch(r"relscout\[(.*)\]", everything)
     assert found
-    # the versions of transformers that gliner accepts end before those that we test with
-    assert set(found[1].split(",")) == EXTRAS.keys() - {"gliner"}
+    # the versions of transformers that gliner accepts end before those that we test with; ray is large
+    assert set(found[1].split(",")) == EXTRAS.keys() - {"gliner", "ray"}
 
 
 def test_models_that_are_part_of_relscout_are_pinned() -> None:

@@ -50,7 +50,7 @@ class Block:
     A block with a title is a file. The line above may hold a mark: ``<!-- not run: reason -->``, ``<!-- needs: package
     -->`` for a block that runs where the package is installed, or, for what the block before prints, ``<!-- output
     -->``. ``<!-- recorded: NAME -->`` stands above an output that takes long to make, whole or in parts: it is
-    compared with ``benchmarks/results/examples.json``.
+    compared with ``benchmarks/results/examples.json`` or ``gallery.json``.
     """
 
     page: Path
@@ -201,10 +201,11 @@ def run_bash(block: Block) -> str:
     "block", [block for block in EVERY_BLOCK if RECORDED.fullmatch(block.mark)], ids=lambda block: block.place
 )
 def test_a_recorded_output_is_that_of_the_record(block: Block) -> None:
-    record = json.loads((ROOT / "benchmarks" / "results" / "examples.json").read_text(encoding="utf-8"))
+    files = [ROOT / "benchmarks" / "results" / f"{name}.json" for name in ("examples", "gallery")]
+    examples, gallery = (json.loads(file.read_text(encoding="utf-8"))["outputs"] for file in files)
     mark = RECORDED.fullmatch(block.mark)
     assert mark is not None
-    printed = record["outputs"][mark["name"]]
+    printed = (examples | gallery)[mark["name"]]
     if block.language == "json":
         assert json.loads(block.code) == json.loads("\n".join(printed))
     else:

@@ -24,7 +24,7 @@ def test_an_unknown_command_names_the_nearest(refused):
     )
 
 
-@pytest.mark.parametrize("command", ["reproduce", "pretrain", "analyze", "fewshot", "finetune"])
+@pytest.mark.parametrize("command", ["reproduce", "pretrain", "analyze", "fewshot", "finetune", "plan"])
 def test_a_research_command_without_its_group_names_the_group(refused, command):
     assert refused(command, "--help") == f"error: no such command '{command}'; use 'relscout lab {command}'\n"
 

@@ -171,3 +171,15 @@ def test_triples_that_are_not_asserted_are_counted(relscout, finished, tmp_path)
     assert done.err.startswith("note: 2 triples negated or hypothetical (field 'polarity')")
     asserted = relscout("extract", finished, tmp_path / "new.jsonl", "--drop-negated")
     assert (len(triples(asserted.out)), asserted.err) == (1, "")
+
+
+def test_drift_is_noted(relscout, finished, good):
+    done = relscout("extract", finished, good, "--no-cache", "--drift")
+    assert len(triples(done.out)) == 30
+    assert "of 30 pairs are far from every relation, 5% would be in text like that of the run" in done.err
+
+
+@pytest.mark.parametrize("other", [("--ray", "local"), ("--drift",)])
+def test_a_limit_of_memory_is_for_this_process(refused, finished, good, tmp_path, other):
+    line = refused("extract", finished, good, "--limit-memory", "8GB", "--out", tmp_path / "x.jsonl", *other)
+    assert f"--limit-memory and {other[0]} cannot be combined" in line

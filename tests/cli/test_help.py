@@ -18,12 +18,13 @@ COMMANDS = (
     "apply",
     "name",
     "export",
+    "query",
     "evaluate",
     "inspect",
     "convert",
     "methods",
 )
-LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune")
+LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune", "plan")
 INNER = {
     "datasets": ("list", "get"),
     "lab reproduce": ("list", "show", "run", "table", "figure"),
@@ -36,6 +37,7 @@ PAGES = (
     "lab analyze",
     "lab judge",
     "lab finetune",
+    "lab plan",
     *(f"{group} {name}" for group, names in INNER.items() for name in names),
 )
 
@@ -106,6 +108,7 @@ def test_options_are_grouped(page):
         "Plain text",
         "Encoder",
         "Names",
+        "Ray",
     ]
 
 

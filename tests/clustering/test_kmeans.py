@@ -64,6 +64,16 @@ def test_the_seed_draws_the_starts(blobs: Any) -> None:
     assert one.inertia != other.inertia
 
 
+def test_a_private_memory_map_keeps_what_was_written_to_it(blobs: Any, tmp_path: Path) -> None:
+    vectors, _ = blobs(4, 30)
+    np.save(tmp_path / "vectors.npy", np.zeros_like(vectors))
+    private = np.load(tmp_path / "vectors.npy", mmap_mode="c")
+    private[:] = vectors
+    found = kmeans(private, 4, seed=0)
+    np.testing.assert_array_equal(private, vectors)
+    assert found.centroids.tobytes() == kmeans(vectors, 4, seed=0).centroids.tobytes()
+
+
 def test_a_memory_map_gives_the_same_bytes_as_an_array(blobs: Any, tmp_path: Path) -> None:
     vectors, _ = blobs(4, 50, noise=0.5)
     np.save(tmp_path / "vectors.npy", vectors)
@@ -189,3 +199,11 @@ def test_progress_tells_the_starts_that_are_done(blobs: Any) -> None:
     told: list[tuple[str, int, int | None]] = []
     kmeans(blobs(2, 10)[0], 2, seed=0, n_init=2, progress=lambda *step: told.append(step))
     assert told == [("cluster", 0, 2), ("cluster", 1, 2), ("cluster", 2, 2)]
+
+
+def test_a_sample_of_a_mapped_file_is_that_of_the_array(tmp_path):
+    vectors = np.random.default_rng(0).normal(size=(6000, 8)).astype(np.float32)
+    np.save(tmp_path / "vectors.npy", vectors)
+    mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
+    ours, theirs = (kmeans(given, 4, seed=0, n_init=1, sample_size=5000) for given in (mapped, vectors))
+    assert ours.centroids.tobytes() == theirs.centroids.tobytes()

@@ -340,6 +340,20 @@ def test_a_sample_of_a_large_cluster_does_not_depend_on_the_order() -> None:
     assert forwards == backwards
 
 
+def test_what_is_counted_of_many_clusters_is_that_of_all_their_instances() -> None:
+    # with 261 clusters, 200 instances of each are named, and never more than 800 are kept
+    large = [
+        marked(f"{{head}} {verb} {{tail}} in {year} .", "Ada", "Oslo")
+        for year in range(500)
+        for verb in ("saw", "met")
+    ]
+    small = [[marked(f"{{head}} verb{number} {{tail}} .", "Bo", "Rome")] for number in range(260)]
+    turned = [instance.swapped() for instance in large[:250]]
+    forwards, backwards = named(large + turned, *small), named(turned[::-1] + large[::-1], *small)
+    assert forwards == backwards
+    assert (forwards[0].head_first, forwards[0].type_share) == (1000 / 1250, 0.0)
+
+
 def test_labels_of_another_length_are_refused() -> None:
     with pytest.raises(InputError, match=r"shape \(1,\), but there are 12 instances"):
         name_relations(BORN, [0])

@@ -13,7 +13,7 @@ from pyarrow import parquet as pq
 
 from relscout.core.errors import InputError, RecordError
 from relscout.core.instances import RelationInstance
-from relscout.io.readers import parquet, recognise
+from relscout.io.readers import parquet, read, recognise
 from relscout.io.readers.source import Source
 
 
@@ -178,3 +178,71 @@ def test_damaged_names_of_columns_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.arrow").write_bytes(content.replace(b"hexd", b"h\xe1\x01d", 1))
     with pytest.raises(InputError, match="names of the columns are damaged"):
         recognise(Source(tmp_path / "a.arrow"))
+
+
+def named(name: str) -> dict[str, list[str]]:
+    return {"text": [f"{name} of Rome"], "head": [name], "tail": ["Rome"]}
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """Return a folder of three Parquet files, with what Spark leaves among them."""
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for number, name in enumerate(["Ann", "Bob", "Cid"]):
+        pq.write_table(pa.table(named(name)), folder / f"part-{number}.snappy.parquet")
+    (folder / "_SUCCESS").touch()
+    (folder / ".part-0.parquet.crc").touch()
+    return folder
+
+
+def test_a_folder_of_parquet_files_is_read_in_the_order_of_their_names(shards: Path) -> None:
+    assert recognise(Source(shards)) == "parquet"
+    rows = [(row.head_text, row.source) for row in read(shards)]
+    assert rows == [
+        ("Ann", "shards, part-0.snappy.parquet, row 1"),
+        ("Bob", "shards, part-1.snappy.parquet, row 1"),
+        ("Cid", "shards, part-2.snappy.parquet, row 1"),
+    ]
+
+
+def test_a_shard_that_is_cut_off_is_named(shards: Path) -> None:
+    path = shards / "part-1.snappy.parquet"
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(InputError, match=r"part-1\.snappy\.parquet: the Parquet file is damaged or cut off"):
+        list(read(shards))
+
+
+def test_a_wrong_row_of_a_shard_has_its_place(shards: Path) -> None:
+    pq.write_table(pa.table({**named("Dan"), "head": ["Eve"]}), shards / "part-1.snappy.parquet")
+    with pytest.raises(
+        RecordError, match=r"shards, part-1\.snappy\.parquet, row 1: the head 'Eve' does not occur"
+    ):
+        list(read(shards))
+    assert [row.head_text for row in read(shards, on_error="skip")] == ["Ann", "Cid"]
+
+
+def test_a_shard_with_other_columns_is_named(shards: Path) -> None:
+    pq.write_table(pa.table({"text": ["Ann of Rome"], "head": ["Ann"]}), shards / "part-2.snappy.parquet")
+    with pytest.raises(InputError, match=r"part-2\.snappy\.parquet: the column 'tail' is not in every file"):
+        list(read(shards))
+
+
+def test_a_folder_with_other_files_is_no_table(shards: Path) -> None:
+    (shards / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"but 3 files with \.parquet, "):
+        recognise(Source(shards))
+    with pytest.raises(InputError, match="the file is not a Parquet file"):
+        list(read(shards, format="parquet"))
+
+
+def test_a_folder_of_tables_of_text_has_no_marked_pairs(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"text": ["Ann of Rome"]}), tmp_path / "table.parquet")
+    with pytest.raises(InputError, match=r"1 file with \.parquet"):
+        recognise(Source(tmp_path))
+
+
+def test_columns_of_a_folder_are_mapped(tmp_path: Path) -> None:
+    pq.write_table(pa.table(PLAIN).rename_columns(["text", "subj", "tail"]), tmp_path / "table.parquet")
+    (row,) = read(tmp_path, columns={"head": "subj"})
+    assert row.head_text == "Ann"

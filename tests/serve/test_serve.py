@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -18,11 +19,12 @@ import pytest
 from relscout.cli.options import PlainText
 from relscout.cli.reading import Reading
 from relscout.core.errors import SettingError
+from relscout.discovery.extraction import RunExtractor
 from relscout.discovery.storage import checksums
 from relscout.serve import Limits
 from relscout.serve.api import Service
 from relscout.serve.batching import Batcher
-from relscout.serve.extraction import BatchExtractor, RefusedError
+from relscout.serve.extraction import Answer, BatchExtractor, RefusedError
 from relscout.serve.schemas import ExtractRequest
 from relscout.serve.server import listening, server_of, url_of
 from tests.cli.conftest import call, lines, record, sentences
@@ -171,6 +173,34 @@ def test_requests_that_wait_are_encoded_together(serving, gate, extractor):
     assert 'relscout_batch_requests_bucket{le="4.0"}' in metrics
 
 
+def test_requests_with_the_same_sentence_or_document_get_the_answers_they_get_alone(extractor, gate):
+    texts = [TEXTS[4], TEXTS[4], TEXTS[1], f"{TEXTS[4]} {TEXTS[2]}", TEXTS[2]]
+    requests = [
+        *({"text": text, "document": "one.txt", "precision": 0.1} for text in texts),
+        {"pairs": list(sentences())[:3]},
+        {"pairs": list(sentences())[1:2]},
+    ]
+    given = [ExtractRequest.model_validate(request) for request in requests]
+    batch = BatchExtractor(extractor, lambda _: gate)
+    answers = batch(given)
+    assert sum(triple.related is not None for answer in answers for triple in answer.triples) >= 5
+    for together, alone in zip(answers, (batch([request])[0] for request in given), strict=True):
+        assert isinstance(together, Answer)
+        assert isinstance(alone, Answer)
+        assert [triple.instance for triple in together.triples] == [
+            triple.instance for triple in alone.triples
+        ]
+        for here, there in zip(together.triples, alone.triples, strict=True):
+            assert (here.relation, here.phrase, here.polarity) == (
+                there.relation,
+                there.phrase,
+                there.polarity,
+            )
+            assert here.confidence == pytest.approx(there.confidence, abs=1e-4)
+            assert (here.related is None) == (there.related is None)
+            assert here.related is None or here.related == pytest.approx(there.related, abs=1e-4)
+
+
 def test_a_wrong_request_does_not_spoil_its_batch(extractor, gate):
     good, wrong = (
         ExtractRequest.model_validate({"pairs": [{**PAIR, "tail": {"start": 16, "end": end}}]})
@@ -185,7 +215,7 @@ def test_a_batch_that_fails_fails_its_requests_only():
     def halves(numbers):
         return [100 // number for number in numbers]
 
-    batcher = Batcher(halves, capacity=8, most=1)
+    batcher = Batcher(list, halves, capacity=8, most=1)
     wrong, right = batcher.submit(0), batcher.submit(4)
     with pytest.raises(ZeroDivisionError):
         wrong.result(5)
@@ -325,6 +355,33 @@ def test_script_in_text_stays_text(service):
     assert response.json()["triples"][0]["head"]["text"] == script
 
 
+def test_script_in_names_is_shown_and_runs_nowhere(gate, extractor):
+    script = "<script>alert(1)</script>"
+    run = extractor.run
+    versions = {**run.run["versions"], "relscout": script}
+    renamed = replace(run.rename(run.relations[0].id, script), run={**run.run, "versions": versions})
+    service = Service(BatchExtractor(RunExtractor(renamed), lambda _: gate))
+    pairs = [{**pair, "document": script, "source": script} for pair in sentences()]
+    responses = [
+        ask(service, json={"pairs": pairs}),
+        ask(service, json={"text": "Ada", script: 1}),
+        ask(service, json={"text": "Ada", "min_confidence": {script: 1}}),
+        ask(service, "GET", f"/{script}"),
+        ask(service, "GET", "/openapi.json"),
+        ask(service, "GET", "/health"),
+    ]
+    page = ask(service, "GET", "/docs")
+    service.close()
+    assert {triple["relation"] for triple in responses[0].json()["triples"]} > {script}
+    for response in (*responses, page):
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    assert {response.headers["content-type"] for response in responses} == {"application/json"}
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "&lt;script&gt;alert(1)" in page.text
+    assert "<script" not in page.text
+
+
 @pytest.mark.parametrize(
     "path",
     ["/../../etc/passwd", "/..%2f..%2fetc%2fpasswd", "/static/../run.json", "/extract/", "//etc/passwd"],
@@ -345,6 +402,7 @@ def test_a_method_that_does_nothing_is_refused(service):
         ({"origin": "null"}, "foreign_origin"),
         ({"origin": "http://127.0.0.1:9000"}, "foreign_origin"),
         ({"sec-fetch-site": "cross-site"}, "foreign_origin"),
+        ({"sec-fetch-site": "same-site"}, "foreign_origin"),
         ({"host": "example.org"}, "foreign_host"),
         ({"host": "127.0.0.1.example.org:8000"}, "foreign_host"),
         ({"host": "localhost@example.org"}, "foreign_host"),
@@ -353,6 +411,13 @@ def test_a_method_that_does_nothing_is_refused(service):
 def test_pages_of_others_are_refused(service, headers, code):
     response = ask(service, json={"text": TEXTS[0]}, headers=headers)
     assert (response.status_code, error(response)) == (403, code)
+
+
+def test_browsers_learn_that_pages_of_others_may_not_ask(service):
+    headers = {"origin": "https://example.org", "access-control-request-method": "POST"}
+    response = ask(service, "OPTIONS", "/extract", headers=headers)
+    assert (response.status_code, error(response)) == (405, "not_allowed")
+    assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
 @pytest.mark.parametrize(

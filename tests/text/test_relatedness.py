@@ -113,6 +113,17 @@ def test_other_sentences_do_not_count(model: Relatedness, vectors: NDArray[np.fl
     np.testing.assert_allclose(together[:-1], model.probabilities(pairs, vectors), atol=1e-6)
 
 
+def test_pairs_of_other_sets_do_not_count(model: Relatedness, vectors: NDArray[np.float32]) -> None:
+    pairs = all_pairs()
+    sets = np.array([place % 3 for place in range(len(pairs))], dtype=np.int64)
+    together = model.probabilities(pairs, vectors, sets=sets)
+    for number in range(3):
+        own = np.flatnonzero(sets == number)
+        alone = model.probabilities([pairs[row] for row in own], vectors[own])
+        assert together[own] == pytest.approx(alone, abs=1e-6)
+    assert not np.allclose(together, model.probabilities(pairs, vectors), atol=1e-3)
+
+
 def test_no_pairs_give_no_probabilities(model: Relatedness) -> None:
     assert model.probabilities([], np.empty((0, model.dimension), dtype=np.float32)).shape == (0,)
 

@@ -19,7 +19,7 @@ import typer
 import typer.main
 from typer.core import TyperGroup
 
-from relscout.cli.command_files import check_outputs
+from relscout.cli.command_files import check_outputs, fetch_runs
 from relscout.cli.screen import say_error, say_note
 from relscout.core.errors import InputWarning, PluginWarning, RelscoutError, SettingError
 
@@ -37,6 +37,7 @@ COMMANDS = (
     "apply",
     "name",
     "export",
+    "query",
     "evaluate",
     "inspect",
     "convert",
@@ -45,7 +46,7 @@ COMMANDS = (
     "lab",
 )
 #: Commands of ``relscout lab``, in the same form.
-LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune")
+LAB = ("reproduce", "pretrain", "analyze", "judge", "fewshot", "finetune", "plan")
 
 
 class _Commands(Mapping[str, Any]):
@@ -101,8 +102,16 @@ def _without_type(usual: Callable[[typer.Context], Any], context: typer.Context)
     return option
 
 
+def _hidden(usual: Callable[[typer.Context], Any], context: typer.Context) -> Any:
+    """Return the option --help of the first page, which does not list it, so that it fits on a screen of 24 lines."""
+    option = usual(context)
+    option.hidden = True
+    return option
+
+
 def _invoke(usual: Callable[[typer.Context], Any], context: typer.Context) -> Any:
-    """Run a command, unless its output would replace one of its inputs."""
+    """Run a command with its runs of the hub downloaded, unless its output would replace one of its inputs."""
+    fetch_runs(context)
     check_outputs(context)
     return usual(context)
 
@@ -178,7 +187,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         0 on success, 1 after an interruption, 2 after an error of the user or the system (such as a full disk).
     """
     command: Any = typer.main.get_command(app)
-    command.get_help_option = partial(_without_type, command.get_help_option)
+    command.get_help_option = partial(_hidden, command.get_help_option)
     given = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
     with warnings.catch_warnings():
         warnings.simplefilter("always", InputWarning)  # shown whatever the filters are

@@ -18,6 +18,7 @@ def command(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run directory that they belong to.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Output directory for the new run.")],
     overwrite: options.Overwrite = False,
+    shard_above: options.ShardAbove = None,
     *,
     context: typer.Context,
 ) -> None:
@@ -36,7 +37,7 @@ def command(
         return
     check_target(out, overwrite=overwrite)
     changed = Discovery.load(run).apply(wanted).with_run({COMMAND: asked})
-    changed.save(out)
+    changed.save(out, shard_above=shard_above)
     say(
         f"{counted(len(wanted.steps), 'decision')} applied: {counted(len(changed.relations), 'relation')} in {out}; "
         f"'relscout report {out}' shows them"

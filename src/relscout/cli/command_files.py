@@ -11,17 +11,38 @@ from typing import Any, cast, get_args, get_type_hints
 
 import typer
 
-from relscout.core.errors import InputError, OutputError
+from relscout.core.errors import InputError, OutputError, SettingError
 from relscout.core.files import files_in, resolved, sha256
 
 #: Parameters that name outputs.
-_OUTPUTS = ("out", "figures", "cache")
+_OUTPUTS = ("out", "figures", "cache", "work")
 #: Parameters that are a name or, if there is one, a file or folder.
 _NAMES_OR_FILES = ("encoder", "none", "spacy", "token_classifier")
 #: Parameters that do not change the result.
 _NOT_ASKED = (
     *("out", "overwrite", "no_report", "as_json", "cache", "no_cache", "device", "names_timeout", "context"),
+    *("ray", "workers", "work", "broken_shards", "ray_timeout"),
+    *("shard_above", "shard_size"),
 )
+
+
+def fetch_runs(context: typer.Context) -> None:
+    """Replace each input ``hf://owner/name`` of a command by a folder with this run of the Hugging Face hub.
+
+    Raises:
+        SettingError: It has another form, or the report of a run of the hub has no ``--out``.
+        DownloadError: It cannot be downloaded.
+    """
+    for name, paths in list(_paths(context)):
+        if name in _OUTPUTS or not any(str(path).startswith("hf:/") for path in paths):
+            continue
+        from relscout.discovery.hub import address, fetch
+
+        if context.info_name == "report" and context.params.get("out") is None:
+            raise SettingError("the report of a run of the hub needs --out FILE")
+        places = [(path, address(path)) for path in paths]
+        local = [fetch(place.repo, revision=place.revision) if place else path for path, place in places]
+        context.params[name] = local if isinstance(context.params[name], list | tuple) else local[0]
 
 
 def check_outputs(context: typer.Context) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 from rich.console import Group, RenderableType
@@ -16,12 +17,13 @@ from relscout.cli.command_files import asked_for
 from relscout.cli.reading import NOTHING_PAIRED, TextReading
 from relscout.cli.screen import Skipped, excerpt, output, print_json, progress_bars, say, say_note
 from relscout.core.errors import InputError, SettingError
-from relscout.core.instances import Fact
+from relscout.core.instances import Fact, RelationInstance
 from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from relscout.core.progress import Progress
     from relscout.discovery import Discovery, Relation
     from relscout.methods import Estimator
 
@@ -44,6 +46,7 @@ def command(
         Path | None, typer.Option(metavar="DIR", help="Output directory (default: print only).")
     ] = None,
     overwrite: options.Overwrite = False,
+    shard_above: options.ShardAbove = None,
     no_report: Annotated[bool, typer.Option("--no-report", help="Do not write report.html.")] = False,
     settings: Annotated[
         list[str] | None,
@@ -73,6 +76,7 @@ def command(
     encoder: options.RelationEncoder,
     caching: options.Caching,
     naming: options.Naming,
+    sharding: options.Sharding,
 ) -> None:
     """Find the relations of a corpus, name them, and collect the facts.
 
@@ -87,6 +91,8 @@ def command(
     --vocabulary matches the relations to names that you have, such as Wikidata's. --names-from sends the three
     sentences of each relation that the report shows first to a language model; its key is read from the environment
     variable RELSCOUT_NAMES_KEY.
+
+    --ray clusters marked pairs by k-means on several processes or machines, shard by shard; the result is the same.
     """
     from relscout.core.settings import from_mapping
     from relscout.discovery import (
@@ -126,6 +132,23 @@ def command(
             _print(fitted, out, as_json=as_json)
             return
     plain = reading.is_plain_text(inputs)
+    if sharding.ray is not None:
+        unfit = {
+            f"--method {method}": method not in (None, "kmeans"),
+            "plain text": plain,
+            "--pairs all": reading.pairs == "all",
+            "--none": none is not None,
+            "--precision": precision is not None,
+            "--labeled": labeled is not None,
+            "--after": bool(after),
+            "--hierarchy": hierarchy,
+        }
+        if given_too := [option for option, is_given in unfit.items() if is_given]:
+            raise SettingError(
+                f"--ray clusters marked pairs by k-means, and cannot be combined with {given_too[0]}; discover the "
+                "relations of a sample without --ray, and apply them to all of it with 'relscout extract --ray'"
+            )
+        _ = sharding.folder(out)
     every_pair = plain or reading.pairs == "all" or precision is not None
     if precision is None and every_pair and not isinstance(given, float | str) and not after:
         precision = TEXT_PRECISION
@@ -150,17 +173,33 @@ def command(
     described = encoder.settings(default=default_encoder(kind, every_pair=every_pair), seed=seed)
     earlier = [Discovery.load(run) for run in after or ()]
     skipped = Skipped()
-    with progress_bars(resumable=not caching.no_cache) as progress:
-        instances = list(reading.instances(inputs, skipped, progress=progress))
+    instances: list[RelationInstance] = []
+    if sharding.ray is None:
+        with progress_bars(resumable=not caching.no_cache) as progress:
+            instances = list(reading.instances(inputs, skipped, progress=progress))
     learnt_from = list(reading.others().instances(labeled, skipped)) if labeled else None
     unrelated = list(reading.others().instances([given], skipped)) if isinstance(given, Path) else given
     skipped.report()
-    if not instances:
+    if not instances and sharding.ray is None:
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=plain)}")
     with caching.opened() as (vectors, progress):
         if fitted is not None:
             discovery = fitted  # it was interrupted before it was named, or wrote its report
             use_cache(discovery.model.encoder, vectors)
+        elif sharding.ray is not None:
+            discovery = _discover_sharded(
+                inputs,
+                reading,
+                skipped,
+                sharding,
+                out,
+                progress,
+                n_relations=wanted,
+                encoder=described,
+                seed=seed,
+                settings=chosen,
+                allow_unknown_tokens=allow_unknown_tokens,
+            )
         else:
             discovery = discover(
                 instances,
@@ -182,12 +221,17 @@ def command(
             )
         if out is not None and fitted is None:
             discovery = discovery.with_run({COMMAND: asked})
-            discovery.save(out)
+            discovery.save(out, shard_above=shard_above)
+            if sharding.ray is not None and sharding.work is None:
+                # the instances are in the run now
+                discovery = Discovery.load(out)
+                use_cache(discovery.model.encoder, vectors)
+                shutil.rmtree(sharding.folder(out), ignore_errors=True)
         named = discovery if naming.is_done(discovery) else naming.apply(discovery, progress=progress)
         if out is not None:
             if named is not discovery:
                 # the run was saved before, so that nothing that happens to its names can lose it
-                named.save(out)
+                named.save(out, shard_above=shard_above)
             if not no_report:
                 from relscout.report import write_report
 
@@ -206,6 +250,45 @@ def command(
     _print(named, out, as_json=as_json, skipped=skipped)
     if out is not None and INTERRUPTED in named.run.get("names_from", {}).get("failures", ()):
         raise KeyboardInterrupt(f"{out} has the names so far; run the same command again for the others")
+
+
+def _discover_sharded(
+    inputs: Sequence[Path],
+    reading: TextReading,
+    skipped: Skipped,
+    sharding: options.Sharding,
+    out: Path | None,
+    progress: Progress,
+    **chosen: Any,
+) -> Discovery:
+    """Discover on the workers of a Ray cluster.
+
+    Args:
+        inputs: The input.
+        reading: How it is read.
+        skipped: Notes records that are skipped.
+        sharding: Options about shards and Ray.
+        out: The output directory.
+        progress: Progress callback.
+        chosen: Further arguments of :func:`relscout.distributed.discover`.
+    """
+    from relscout.distributed import discover
+
+    lost: list[str] = []
+    rows, _ = reading.rows(inputs, skipped, lost=lost if sharding.broken_shards == "skip" else None)
+    size: dict[str, Any] = {} if sharding.shard_size is None else {"shard_size": sharding.shard_size}
+    discovery = discover(
+        cast("Iterator[RelationInstance]", rows),
+        work=sharding.folder(out),
+        cluster=sharding.cluster,
+        progress=progress,
+        **size,
+        **chosen,
+    )
+    skipped.report()
+    for broken in lost:
+        say_note(f"skipped: {broken}")
+    return discovery
 
 
 def _print(found: Discovery, out: Path | None, *, as_json: bool, skipped: Skipped | None = None) -> None:
@@ -277,7 +360,15 @@ def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> Non
         limit: Most relations to show.
     """
     from relscout.discovery.choosing import choice_line
-    from relscout.discovery.storage import REPORT
+    from relscout.discovery.storage import (
+        ASSIGNMENTS,
+        ENTITIES,
+        FACTS,
+        RELATIONS,
+        REPORT,
+        SHARDED,
+        TRIPLES,
+    )
 
     console = output()
     seconds = found.run["seconds"]
@@ -304,10 +395,9 @@ def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> Non
         console.print(relations_tree(found))
     if out is not None:
         page = f"{REPORT} (open it in a browser), " if (out / REPORT).is_file() else ""
-        say(
-            f"written to {out}: {page}facts.jsonl, entities.jsonl, relations.jsonl, triples.jsonl, assignments.jsonl, "
-            "run.json, model/"
-        )
+        files = (FACTS, ENTITIES, RELATIONS, TRIPLES, ASSIGNMENTS)
+        written = [name if (out / name).is_file() else f"{SHARDED[name]}/" for name in files]
+        say(f"written to {out}: {page}{', '.join(written)}, run.json, model/")
 
 
 def _what_was_read(found: Discovery, how: str) -> str:

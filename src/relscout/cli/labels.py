@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,11 +49,13 @@ def found_labels(path: Path) -> Labelled:
         InputError: It is none of these.
         ArtifactError: The run is damaged.
     """
-    from relscout.discovery.storage import ASSIGNMENTS, RUN, checked_record
+    from relscout.discovery.storage import ASSIGNMENTS, RUN, SHARDED, SHARDS, checked_record
+    from relscout.io import shards
 
     file = path / ASSIGNMENTS if path.is_dir() else path
     if (path / RUN).is_file():
-        checked_record(path)
+        if SHARDS in checked_record(path):
+            return _of_shards(path, shards.ShardedRows(path / SHARDED[ASSIGNMENTS], shards.ASSIGNMENTS))
     elif path.is_dir() and not file.exists():
         raise InputError(f"{path}: not a run directory, there is no {ASSIGNMENTS} in it")
     lines = _lines(file)
@@ -72,6 +74,15 @@ def found_labels(path: Path) -> Labelled:
                 f"{file}, line {number}: not a JSON object with 'id' and 'relation_id', and a name as 'relation'; "
                 f"expected the {ASSIGNMENTS} of a run, triples of 'relscout extract', or one label per line"
             ) from error
+    return Labelled(path, labels, ids, names=names)
+
+
+def _of_shards(path: Path, rows: Iterable[Mapping[str, Any]]) -> Labelled:
+    labels, ids, names = [], [], []
+    for row in rows:
+        ids.append(row["id"])
+        labels.append(str(row["relation_id"]))
+        names.append(row["relation"])
     return Labelled(path, labels, ids, names=names)
 
 
@@ -150,9 +161,15 @@ def _contents(found: Labelled) -> list[str]:
 
     Triples contain their texts; the instances of assignments are in another file of the run.
     """
-    from relscout.discovery.storage import ASSIGNMENTS, INSTANCES
+    from relscout.discovery.storage import ASSIGNMENTS, INSTANCES, SHARDED
+    from relscout.io import shards
     from relscout.io.readers import read
 
+    if (folder := found.path / SHARDED[INSTANCES]).is_dir():
+        return [
+            content_id(instance.text, instance.head, instance.tail)
+            for instance in shards.ShardedRows(folder, shards.INSTANCES)
+        ]
     file = found.path / ASSIGNMENTS if found.path.is_dir() else found.path
     place = file if '"text"' in _lines(file)[0][1] else file.with_name(INSTANCES)
     if not place.is_file():

@@ -24,6 +24,7 @@ from relscout.io.readers.offsets import Offsets as Convention
 if TYPE_CHECKING:
     from relscout.core.progress import Progress
     from relscout.discovery import Discovery
+    from relscout.distributed.cluster import Cluster
     from relscout.encoders import EncoderSettings, VectorCache
     from relscout.methods.unrelated import Share
     from relscout.naming.endpoint import NamingEndpoint
@@ -80,6 +81,13 @@ Precision = Annotated[
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Random seed.")]
 OutputFolder = Annotated[Path, typer.Option(metavar="DIR", help="Output directory.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Overwrite existing output in DIR.")]
+ShardAbove = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, help="Write Parquet shards above N instances.", show_default="200000"),
+]
+LimitMemory = Annotated[
+    str | None, typer.Option(metavar="SIZE", help="Extract in batches that fit, e.g. 4GB.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
@@ -222,6 +230,23 @@ def n_relations(text: str) -> int | Literal["auto"]:
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) > 0):
         raise SettingError(f"--relations is {text!r}; expected a whole number above 0, or 'auto'")
     return int(text)
+
+
+def byte_size(text: str, option: str) -> int:
+    """Return a size such as ``4GB`` or ``512MiB`` in bytes.
+
+    Raises:
+        SettingError: It is no such size, or 0.
+    """
+    from pydantic import ByteSize, TypeAdapter, ValidationError
+
+    try:
+        size = int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError:
+        size = 0
+    if size <= 0:
+        raise SettingError(f"invalid value for '{option}': {text!r}; expected a size such as 4GB or 512MB")
+    return size
 
 
 def assignments_of(texts: Sequence[str] | str | None, option: str) -> dict[str, str]:
@@ -564,6 +589,76 @@ class Caching:
             )
             return None
         return folder
+
+
+_of_ray = partial(typer.Option, rich_help_panel="Ray")
+
+
+@dataclass(frozen=True)
+class Sharding:
+    """Options for work on several processes or machines.
+
+    Raises:
+        SettingError: An option is out of range, or has no effect.
+    """
+
+    ray: Annotated[
+        str | None, _of_ray(metavar="local|auto|HOST:PORT", help="Work on the workers of a Ray cluster.")
+    ] = None
+    workers: Annotated[
+        int | None, _of_ray(metavar="N", min=1, help="Worker processes.", show_default="one per GPU, or CPU")
+    ] = None
+    work: Annotated[
+        Path | None,
+        _of_ray(metavar="DIR", help="Working directory, seen by all nodes.", show_default="OUT.work"),
+    ] = None
+    shard_size: Annotated[
+        int | None,
+        _of_ray(metavar="N", min=1, help="Passages or pairs of a shard.", show_default="2,000"),
+    ] = None
+    broken_shards: Annotated[
+        Literal["raise", "skip"] | None,
+        _of_ray(metavar="raise|skip", help="Stop at broken shards, or skip them."),
+    ] = None
+    ray_timeout: Annotated[
+        float | None, _of_ray(metavar="SECONDS", help="Longest wait for Ray.", show_default="60")
+    ] = None
+
+    def __post_init__(self) -> None:
+        if self.ray is not None:
+            _ = self.cluster
+            return
+        for option in fields(self):
+            if getattr(self, option.name) is not None:
+                name = option.name.replace("_", "-")
+                raise SettingError(f"--{name} has no effect without --ray; add --ray local, or leave it out")
+
+    @property
+    def cluster(self) -> Cluster:
+        """The cluster that is asked for."""
+        from relscout.distributed.cluster import LOCAL, Cluster
+
+        asked = Cluster(self.ray or LOCAL, self.workers)
+        return asked if self.ray_timeout is None else replace(asked, timeout=self.ray_timeout)
+
+    def folder(self, out: Path | None) -> Path:
+        """Return the working directory of a command.
+
+        Args:
+            out: The output of the command, next to which it is by default.
+
+        Raises:
+            SettingError: Neither is given.
+        """
+        if self.work is None and out is None:
+            raise SettingError("--ray needs a working directory; add --out or --work")
+        return self.work or Path(f"{out}.work")
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Arguments of the functions of :mod:`relscout.distributed` that are given."""
+        named = {"shard_size": self.shard_size, "broken": self.broken_shards}
+        return {name: value for name, value in named.items() if value is not None}
 
 
 _VECTORS, _ANNOTATIONS = "vectors.sqlite", "annotations.sqlite"

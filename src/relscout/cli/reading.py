@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 from relscout.cli import options
 from relscout.cli.options import PlainText, assignments_of, differences, type_pairs
@@ -19,10 +19,13 @@ from relscout.core.progress import Progress, silent
 from relscout.core.wording import counted
 
 if TYPE_CHECKING:
+    from relscout.distributed import Marking
     from relscout.io.readers.offsets import Offsets
     from relscout.text import Annotator, MarkedSentence, Passage
     from relscout.text.gazetteer import Gazetteer
     from relscout.text.pairs import Pairing
+
+Row = TypeVar("Row")
 
 #: Number of passages from which two processes annotate faster.
 _MANY = 2_000
@@ -30,6 +33,11 @@ _MANY = 2_000
 NOTHING_PAIRED = (
     "no sentence has two entities to pair; use --gazetteer for names that the pipeline does not know, "
     "--mentions noun-chunks for text without names, or --spacy for another language"
+)
+#: The note for plain text in another language than that of the default pipeline.
+NOT_ENGLISH = (
+    "the text does not look like English, but the default pipeline en_core_web_sm is for English; choose a pipeline "
+    "for its language with --spacy"
 )
 #: Fields of a table of plain text.
 _TEXT_FIELDS = frozenset({"text", "document"})
@@ -271,29 +279,15 @@ class Reading:
     def _of_text(
         self, paths: Sequence[Path], skipped: Skipped, progress: Progress
     ) -> Iterator[RelationInstance]:
-        from relscout.text.documents import read_passages
         from relscout.text.pairs import mark
         from relscout.text.spacy_pipeline import looks_english
 
         plain, pairing = self._plain, self.pairing
-        columns: Mapping[str, str] = {
-            name: value for name, value in self.column_map.items() if name in _TEXT_FIELDS
-        }
-        passages = read_passages(
-            paths,
-            columns=columns or None,
-            on_skip=skipped if self.on_error == "skip" else None,
-            encoding=self.encoding,
-        )
-        listed = list(passages)
+        listed = list(self._passages(paths, skipped))
         if not listed:
             return
         english = plain.spacy is not None or looks_english(passage.text for passage in listed)
-        if not english and (plain.gazetteer is None or self._marks_entities_but_names()):
-            say_note(
-                "the text does not look like English, but the default pipeline en_core_web_sm is for English; choose a "
-                "pipeline for its language with --spacy"
-            )
+        self.note_language(english=english)
         crowded: list[int] = []
 
         def note_crowded(_: MarkedSentence, left_out: int) -> None:
@@ -318,6 +312,66 @@ class Reading:
                 f"{counted(len(crowded), 'sentence')} had too many entities, so only nearby ones were paired; "
                 f"{counted(sum(crowded), 'pair')} left out"
             )
+
+    def note_language(self, *, english: bool) -> None:
+        """Print a note if the pipeline is for another language than that of the text.
+
+        Args:
+            english: Whether the text looks English.
+        """
+        plain = self._plain
+        if english or plain.spacy is not None:
+            return
+        if plain.gazetteer is None or self._marks_entities_but_names():
+            say_note(NOT_ENGLISH)
+
+    def rows(
+        self, paths: Sequence[Path], skipped: Skipped, *, lost: list[str] | None = None
+    ) -> tuple[Iterator[Passage] | Iterator[RelationInstance], Marking | None]:
+        """Return what all files hold, in order, and how workers mark the entities of plain text.
+
+        Args:
+            paths: The files.
+            skipped: Notes invalid records that are skipped.
+            lost: Gets the error of each file that cannot be read, which is then left out; ``None`` to raise it.
+
+        Raises:
+            InputError: A file cannot be read, or a record in it is wrong.
+            SettingError: An option has no effect on these files.
+        """
+        from relscout.distributed import Marking
+
+        readable = []
+        for path in paths:
+            try:
+                if lost is not None:
+                    self.is_plain_text([path])
+                readable.append(path)
+            except InputError as error:
+                if lost is None:
+                    raise
+                lost.append(str(error))
+        if self.is_plain_text(readable):
+            # workers keep what they annotated, so they need no other cache
+            annotator = partial(_annotator, replace(self, annotations=None))
+            marking = Marking(annotator, self.pairing)
+            if lost is None:
+                return self._passages(readable, skipped), marking
+            return _surviving(lambda path: self._passages([path], skipped), readable, lost), marking
+        if lost is None:
+            return self.instances(readable, skipped), None
+        return _surviving(lambda path: self.instances([path], skipped), readable, lost), None
+
+    def _passages(self, paths: Sequence[Path], skipped: Skipped) -> Iterator[Passage]:
+        from relscout.text.documents import read_passages
+
+        columns = {name: value for name, value in self.column_map.items() if name in _TEXT_FIELDS}
+        return read_passages(
+            paths,
+            columns=columns or None,
+            on_skip=skipped if self.on_error == "skip" else None,
+            encoding=self.encoding,
+        )
 
     def _marks_entities(self) -> bool:
         return self._plain.gazetteer is not None or self._marks_entities_but_names()
@@ -385,6 +439,22 @@ class TextReading(Reading):
 #: The options that apply to labelled pairs.
 _LABELLED = ("format", "on_error", "labels", "columns", "relation_names", "encoding", "offsets")
 LabelledReading = Annotated[Reading, _LABELLED]
+
+
+def _annotator(reading: Reading, english: bool) -> Annotator:
+    """Return the annotator of a worker."""
+    return reading.annotator(english=english or (reading.text is not None and reading.text.spacy is not None))
+
+
+def _surviving(
+    read: Callable[[Path], Iterator[Row]], paths: Sequence[Path], lost: list[str]
+) -> Iterator[Row]:
+    """Yield what files hold, each as far as it can be read."""
+    for path in paths:
+        try:
+            yield from read(path)
+        except InputError as error:
+            lost.append(str(error))
 
 
 def _counted(passages: Sequence[Passage], progress: Progress) -> Iterator[Passage]:

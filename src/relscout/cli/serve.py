@@ -30,7 +30,14 @@ def command(
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 for a free one.")] = 8000,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time until an answer.")] = 30.0,
     queue: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests that wait.")] = 128,
-    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests encoded together.")] = 32,
+    max_wait: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Longest expected wait; others get 429.")
+    ] = 5.0,
+    batch: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests encoded together.")] = 16,
+    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads of the model.")] = 1,
+    bfloat16: Annotated[
+        bool, typer.Option("--bfloat16", help="Round, which is faster on some processors.")
+    ] = False,
     max_characters: Annotated[
         int, typer.Option(metavar="N", min=1, help="Longest text of a request.")
     ] = 100_000,
@@ -61,6 +68,7 @@ def command(
 
     check_installed()
     from relscout.discovery.extraction import load_extractor
+    from relscout.encoders.settings import use_threads
     from relscout.serve.api import Service
     from relscout.serve.extraction import BatchExtractor
     from relscout.serve.guard import is_loopback
@@ -72,6 +80,7 @@ def command(
         characters=max_characters,
         records=max_pairs,
         queue=queue,
+        wait=max_wait,
         batch=batch,
         timeout=timeout,
     )
@@ -84,7 +93,10 @@ def command(
     if review_log is not None and not review:
         raise SettingError("--review-log is for --review; add it, or leave --review-log out")
     reading = Reading(text=text)
+    use_threads(threads)
     extractor = load_extractor(run)
+    if bfloat16:
+        extractor.use_bfloat16()
     annotators = {english: reading.annotator(english=english) for english in (True, False)}
     answering = BatchExtractor(
         extractor,

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import check_finite, kmeans
+from relscout.clustering.kmeans import Vectors, check_finite, kmeans
 from relscout.clustering.neighbours import modularity, neighbour_graph, strongest_directions
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
@@ -68,7 +68,7 @@ class KChoice:
 
 
 def choose_k(
-    vectors: NDArray[np.float32],
+    vectors: Vectors,
     *,
     seed: int,
     smallest: int = 2,
@@ -113,7 +113,7 @@ def choose_k(
     return KChoice(candidates[place], candidates[:shortest], tuple(curve), tuple(smoothed), threshold)
 
 
-def _drawn(vectors: NDArray[np.float32], size: int, *, seed: int) -> NDArray[np.float32]:
+def _drawn(vectors: Vectors, size: int, *, seed: int) -> NDArray[np.float32]:
     if len(vectors) <= size:
         return np.asarray(vectors)
     chosen = generator(seed, "choose K").choice(len(vectors), size, replace=False)

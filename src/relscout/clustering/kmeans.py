@@ -17,10 +17,12 @@ whether two vectors share a cluster, this averages before anything is cut, and n
 from __future__ import annotations
 
 import atexit
+import mmap
 import shutil
 import tempfile
 import threading
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -56,8 +58,47 @@ class Clusters:
     inertia: float
 
 
+class DistantVectors(ABC):
+    """Vectors (N, D), float32, that are not in this process, such as in shards of other machines.
+
+    The functions of this module, and those that draw samples, accept them in place of an array. ``vectors[rows]``
+    returns some of them, and NumPy turns a small number of them into an array.
+    """
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, int]:
+        """N and D."""
+
+    @abstractmethod
+    def __getitem__(self, rows: Any) -> NDArray[np.float32]:
+        """Return the vector of a row (D,), or the vectors of several rows (n, D)."""
+
+    @abstractmethod
+    def nearest(self, centroids: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Do what :func:`nearest` does."""
+
+    @abstractmethod
+    def means(self, labels: NDArray[np.int64], n_clusters: int) -> NDArray[np.float32]:
+        """Do what :func:`means` does, for the labels that the last call of :meth:`nearest` returned."""
+
+    @abstractmethod
+    def is_finite(self) -> bool:
+        """Return whether no value is NaN or infinite."""
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[np.float32]:
+        return np.asarray(self[np.arange(len(self))], dtype=dtype)
+
+
+#: Vectors (N, D), float32: in memory, memory-mapped, or elsewhere.
+Vectors = NDArray[np.float32] | DistantVectors
+
+
 def refine(
-    vectors: NDArray[np.float32],
+    vectors: Vectors,
     centroids: NDArray[np.float32],
     *,
     max_iterations: int,
@@ -113,16 +154,22 @@ def too_alike(n_vectors: int, n_clusters: int) -> InputError:
     )
 
 
-def check_finite(vectors: NDArray[np.float32], *, chunk_size: int = CHUNK) -> None:
+def check_finite(vectors: Vectors, *, chunk_size: int = CHUNK) -> None:
     """Raise an InputError if a value of the vectors (N, D) is NaN or infinite."""
-    if not all(np.isfinite(chunk).all() for chunk in _chunks(vectors, chunk_size)):
+    if isinstance(vectors, DistantVectors):
+        finite = vectors.is_finite()
+    else:
+        finite = all(np.isfinite(chunk).all() for chunk in _chunks(vectors, chunk_size))
+    if not finite:
         raise InputError("the vectors hold NaN or infinite values; check the encoder (float16 may overflow)")
 
 
 def nearest(
-    vectors: NDArray[np.float32], centroids: NDArray[np.float32], *, chunk_size: int = CHUNK
+    vectors: Vectors, centroids: NDArray[np.float32], *, chunk_size: int = CHUNK
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Return the nearest centroid of each vector (N,), int64, and the squared distance to it (N,), float32."""
+    if isinstance(vectors, DistantVectors):
+        return vectors.nearest(centroids)
     labels = np.empty(len(vectors), dtype=np.int64)
     distances = np.empty(len(vectors), dtype=np.float32)
     norms = np.einsum("kd,kd->k", centroids, centroids)
@@ -138,9 +185,11 @@ def nearest(
 
 
 def means(
-    vectors: NDArray[np.float32], labels: NDArray[np.int64], n_clusters: int, *, chunk_size: int = CHUNK
+    vectors: Vectors, labels: NDArray[np.int64], n_clusters: int, *, chunk_size: int = CHUNK
 ) -> NDArray[np.float32]:
     """Return the mean vector (K, D), float32, of each cluster; zeros for an empty one."""
+    if isinstance(vectors, DistantVectors):
+        return vectors.means(labels, n_clusters)
     from scipy.sparse import csr_matrix
 
     sums = np.zeros((n_clusters, vectors.shape[1]), dtype=np.float64)
@@ -162,7 +211,7 @@ def _empty(labels: NDArray[np.int64], n_clusters: int) -> NDArray[np.int64]:
 
 
 def _farthest(
-    vectors: NDArray[np.float32], distances: NDArray[np.float32], centroids: NDArray[np.float32]
+    vectors: Vectors, distances: NDArray[np.float32], centroids: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     vector: NDArray[np.float32] = np.asarray(vectors[int(distances.argmax())], dtype=np.float32)
     squared_length = max(float(vector @ vector), float(np.einsum("kd,kd->k", centroids, centroids).max()))
@@ -172,15 +221,45 @@ def _farthest(
 
 
 def _chunks(vectors: NDArray[np.float32], size: int) -> Iterator[NDArray[np.float32]]:
+    file = _mapped_file(vectors)
     for start in range(0, len(vectors), size):
         yield np.asarray(vectors[start : start + size], dtype=np.float32)
+        if file is not None:
+            # pages that were read count as memory of the process until the system needs them for something else
+            file.madvise(mmap.MADV_DONTNEED)
+
+
+def taken(vectors: Vectors, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return the vectors of some rows (n, D), float32.
+
+    Each row of a mapped file brings the pages around it into memory, 64 KB on Linux; they are given back on the way.
+    """
+    if isinstance(vectors, DistantVectors) or (file := _mapped_file(vectors)) is None:
+        return np.asarray(vectors[rows], dtype=np.float32)
+    copied = np.empty((len(rows), vectors.shape[1]), dtype=np.float32)
+    for start in range(0, len(rows), _ROWS_TAKEN):
+        copied[start : start + _ROWS_TAKEN] = vectors[rows[start : start + _ROWS_TAKEN]]
+        file.madvise(mmap.MADV_DONTNEED)
+    return copied
+
+
+def _mapped_file(vectors: NDArray[np.float32]) -> mmap.mmap | None:
+    """Return the file that vectors are mapped from; ``None`` if there is none, or its pages may not be given back."""
+    array: object = vectors
+    while isinstance(array, np.ndarray):
+        if isinstance(array, np.memmap) and array.mode == "c":
+            return None  # what was written to its pages is in no file
+        array = array.base
+    return array if isinstance(array, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED") else None
 
 
 _SAMPLE = 65_536
+#: Rows of a mapped file that are copied before its pages are given back.
+_ROWS_TAKEN = 2048
 
 
 def kmeans(
-    vectors: NDArray[np.float32],
+    vectors: Vectors,
     n_clusters: int,
     *,
     seed: int,
@@ -225,10 +304,11 @@ def kmeans(
             )
         return refined(vectors, np.asarray(starts, dtype=np.float32))
     random = generator(seed, "k-means")
-    sample = vectors
     sample_size = max(sample_size, n_clusters)
     if len(vectors) > sample_size:
-        sample = np.asarray(vectors[np.sort(random.choice(len(vectors), sample_size, replace=False))])
+        sample = taken(vectors, np.sort(random.choice(len(vectors), sample_size, replace=False)))
+    else:
+        sample = np.asarray(vectors)
     solutions = []
     for start in range(n_init):
         progress("cluster", start, n_init)
@@ -261,7 +341,7 @@ _Result = TypeVar("_Result")
 
 
 def neighbour_seeds(
-    vectors: NDArray[np.float32],
+    vectors: Vectors,
     n_clusters: int,
     *,
     seed: int,
@@ -279,10 +359,11 @@ def neighbour_seeds(
         sample_size: Maximum number of vectors.
         n_layouts: Number of layouts, at least 1; with several, the partition is their consensus.
     """
-    sample = np.asarray(vectors)
     if len(vectors) > sample_size:
         chosen = generator(seed, "neighbour seeds").choice(len(vectors), sample_size, replace=False)
-        sample = np.asarray(vectors[np.sort(chosen)])
+        sample = taken(vectors, np.sort(chosen))
+    else:
+        sample = np.asarray(vectors)
     # UMAP needs more vectors than neighbours, and its spectral initialisation more than dimensions
     if len(sample) < 4 * _NEIGHBOURS or not 2 <= n_clusters <= len(sample) // 2:
         return None
@@ -359,7 +440,7 @@ Start = Literal["consensus", "neighbours", "k-means++"]
 
 
 def starting_centroids(
-    vectors: NDArray[np.float32], n_clusters: int, *, start: Start, seed: int, n_init: int = 10
+    vectors: Vectors, n_clusters: int, *, start: Start, seed: int, n_init: int = 10
 ) -> NDArray[np.float32] | None:
     """Return where k-means starts (K, D), float32; ``None`` for k-means++.
 
@@ -377,7 +458,7 @@ def starting_centroids(
 
 
 def started_kmeans(
-    vectors: NDArray[np.float32],
+    vectors: Vectors,
     n_clusters: int,
     *,
     start: Start,

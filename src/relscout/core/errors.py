@@ -12,7 +12,7 @@
     ├── PluginError                  a plug-in of another package cannot be loaded
     ├── MissingExtraError (ImportError)   an optional part is not installed; names the extra
     ├── ArtifactError                a saved folder is damaged, incomplete or of another version
-    ├── DownloadError                a public data set cannot be fetched
+    ├── DownloadError                a public data set or a run cannot be fetched
     └── OutputError (OSError)        a result cannot be written to its destination
 """
 
@@ -114,7 +114,7 @@ class ArtifactError(RelscoutError):
 
 
 class DownloadError(RelscoutError):
-    """A public data set cannot be fetched: no network, no such file, or not the file that was published."""
+    """A public data set or a run cannot be fetched: no network, no such file, or not the file that was published."""
 
 
 class OutputError(RelscoutError, OSError):

@@ -86,19 +86,17 @@ def resolved(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-#: Files by which the results of a discovery are recognised.
-_OF_RUNS = ("run.json", "assignments.jsonl")
+def _is_run(folder: Path) -> bool:
+    """Return whether a folder holds the results of a discovery."""
+    of_run = ("assignments.jsonl", "assignments/part-00000.parquet")
+    return (folder / "run.json").is_file() and any((folder / part).is_file() for part in of_run)
 
 
 def files_in(folder: Path) -> Iterator[Path]:
     """Yield the files in a folder and its subfolders in a fixed order, without hidden files and results of relscout."""
     for place, folders, files in os.walk(folder):
         here = Path(place)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and not all((here / name / part).is_file() for part in _OF_RUNS)
-        )
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and not _is_run(here / name))
         yield from (here / name for name in sorted(files) if not name.startswith("."))
 
 

@@ -265,7 +265,8 @@ def canonical_order(instances: Sequence[RelationInstance]) -> list[int]:
 
     Results computed in this order do not depend on the order of the input, because equal instances are identical.
     """
-    return sorted(range(len(instances)), key=lambda place: _order_key(instances[place]))
+    keys = [_order_key(instance) for instance in instances]  # instances on the disk are read in their order
+    return sorted(range(len(keys)), key=keys.__getitem__)
 
 
 def _order_key(instance: RelationInstance) -> tuple[object, ...]:

@@ -313,7 +313,7 @@ def discover(
     bare = [instance.without_relation() for instance in given]
     # those that go with the default method were not given
     chosen = {name: value for name, value in options.items() if TEXT_SETTINGS.get(name) != value}
-    warnings = [*_check(bare), *unused_settings(chosen, n_relations)]
+    warnings = [*check_instances(bare), *unused_settings(chosen, n_relations)]
     learnt_from: list[RelationInstance] | None = None
     if labeled is not None:
         learnt_from, left_out = apart(given, _checked(labeled), known=known)
@@ -372,25 +372,17 @@ def discover(
     confidences = (confidences * readable).astype(np.float32)
     # features, such as a pair of entity types, are meant to be equal in different texts
     same = 0.0 if kind.READS == "features" else identical_share(ordered, estimator.vectors_)
-    if same > _MOST_IDENTICAL:
-        warnings.append(
-            f"{same:.0%} of the instances have the same vector as instances with another text, so that nothing can "
-            f"distinguish them; does the encoder {name_of(encoder)!r} know their language?"
-        )
+    warnings += identical_warnings(same, encoder)
     relations = describe(ordered, estimator.labels_, confidences, estimator)
     back = np.argsort(order)
-    run = {
-        "method": estimator.NAME,
-        "settings": dict(estimator.settings()),
-        "seed": int(seed),
-        "data": _counts(bare) | ({} if learnt_from is None else _labelled_counts(learnt_from)),
-        "n_relations": estimator.n_relations_,
-        **estimator.report_,
-        **choice,
-        "warnings": warnings + list(estimator.report_.get("warnings", [])),
-        "seconds": {"fit": round(fitted - started, 3), "describe": round(time.perf_counter() - fitted, 3)},
-        "versions": _versions(),
-    }
+    run = run_record(
+        estimator,
+        seed=seed,
+        data=_counts(bare) | ({} if learnt_from is None else _labelled_counts(learnt_from)),
+        warnings=warnings,
+        seconds={"fit": fitted - started, "describe": time.perf_counter() - fitted},
+        choice=choice,
+    )
     assignments = Assignments(
         bare,
         estimator.labels_[back],
@@ -489,7 +481,12 @@ def with_refinement(discovery: Discovery) -> Discovery:
     )
 
 
-def _check(instances: Sequence[RelationInstance]) -> list[str]:
+def check_instances(instances: Sequence[RelationInstance]) -> list[str]:
+    """Check the instances of a corpus, and return a warning if some repeat others.
+
+    Raises:
+        InputError: There is none, two different ones have the same id, or one is not Unicode text.
+    """
     if not instances:
         raise InputError("there are no instances to find relations in")
     by_id: dict[str, RelationInstance] = {}
@@ -504,7 +501,60 @@ def _check(instances: Sequence[RelationInstance]) -> list[str]:
                     f"two different instances have the id {instance.id!r} ({other.source or 'no source'}; "
                     f"{instance.source or 'no source'}); ids must be unique, or left out"
                 )
-    return [f"{n_repeated} of {len(instances)} instances repeat another one exactly"] if n_repeated else []
+    return repeated_warnings(n_repeated, len(instances))
+
+
+def repeated_warnings(n_repeated: int, n_instances: int) -> list[str]:
+    """Return a warning if some of the instances repeat others."""
+    return [f"{n_repeated} of {n_instances} instances repeat another one exactly"] if n_repeated else []
+
+
+def identical_warnings(same: float, encoder: Encoder) -> list[str]:
+    """Return a warning if too many instances have the vector of another text.
+
+    Args:
+        same: Their share, in [0, 1].
+        encoder: The encoder.
+    """
+    if same <= _MOST_IDENTICAL:
+        return []
+    return [
+        f"{same:.0%} of the instances have the same vector as instances with another text, so that nothing can "
+        f"distinguish them; does the encoder {name_of(encoder)!r} know their language?"
+    ]
+
+
+def run_record(
+    estimator: Estimator,
+    *,
+    seed: int,
+    data: Mapping[str, Any],
+    warnings: Sequence[str],
+    seconds: Mapping[str, float],
+    choice: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what ``run`` of a discovery says of its fit.
+
+    Args:
+        estimator: The fitted method.
+        seed: Random seed.
+        data: Counts of the corpus.
+        warnings: Warnings of the corpus; those of the method are added.
+        seconds: Seconds that each step took.
+        choice: How the method was chosen, if it was.
+    """
+    return {
+        "method": estimator.NAME,
+        "settings": dict(estimator.settings()),
+        "seed": int(seed),
+        "data": dict(data),
+        "n_relations": estimator.n_relations_,
+        **estimator.report_,
+        **(choice or {}),
+        "warnings": [*warnings, *estimator.report_.get("warnings", [])],
+        "seconds": {step: round(value, 3) for step, value in seconds.items()},
+        "versions": _versions(),
+    }
 
 
 def _checked(labeled: Given) -> list[RelationInstance]:
@@ -559,6 +609,8 @@ def _versions() -> dict[str, str]:
 
 #: Number of examples of a relation, and of the central instances from which they are selected.
 _EXAMPLES, _POOL = 12, 60
+#: Largest number of instances of a relation that examples are selected from.
+_MOST_MEMBERS = 20_000
 #: Minimum share of a relation's examples that, with head and tail exchanged, belong to its inverse.
 _INVERSE_SHARE = 0.6
 
@@ -568,6 +620,8 @@ def describe(
     labels: NDArray[np.int64],
     confidences: NDArray[np.float32],
     model: Estimator,
+    *,
+    names: Mapping[int, RelationName] | None = None,
 ) -> tuple[Relation, ...]:
     """Describe the relations of a fitted method, in the order of their numbers.
 
@@ -576,8 +630,10 @@ def describe(
         labels: Relation of each (N,), int64; -1 for none.
         confidences: Confidence of each assignment (N,), float32.
         model: The fitted method.
+        names: What :func:`relscout.naming.name_relations` returned for these instances in any order, if it was called.
     """
-    names = name_relations(instances, labels)
+    if names is None:
+        names = name_relations(instances, labels)
     # pre-defined relations keep the names of the labels
     known = model.names_
     name_of = dict(known)
@@ -634,6 +690,9 @@ def _examples(
 
     The first is the nearest to the centroid. Sentences and entity pairs repeat only if no others are left.
     """
+    if len(rows) > _MOST_MEMBERS:
+        # evenly spaced in an order by id is as good as random
+        rows = rows[np.linspace(0, len(rows) - 1, _MOST_MEMBERS).astype(np.int64)]
     members = vectors[rows]
     centrality = members @ members.mean(axis=0) * confidences[rows]
     by_centrality = [int(place) for place in np.lexsort((rows, -centrality))]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,7 +16,9 @@ from relscout.core.errors import RelscoutError, SettingError
 from relscout.core.instances import RelationInstance, Triple
 from relscout.core.progress import Progress, silent
 from relscout.discovery import TEXT_PRECISION, Discovery
+from relscout.discovery.result import Scores
 from relscout.encoders import (
+    OnLoss,
     VectorCache,
     cache_of,
     check_share,
@@ -29,6 +33,8 @@ from relscout.encoders import (
 if TYPE_CHECKING:
     from relscout.finetuning.classifier import SentenceClassifier
 
+_LOG = logging.getLogger("relscout.extraction")
+
 
 @dataclass(frozen=True)
 class Extraction:
@@ -36,6 +42,15 @@ class Extraction:
 
     triples: Sequence[Triple]
     warnings: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """Instances to extract triples from, and how; for the fields, see :meth:`Extractor.extract`."""
+
+    instances: Sequence[RelationInstance]
+    every_pair: bool = False
+    precision: float | None = None
 
 
 class Extractor(Protocol):
@@ -89,11 +104,26 @@ class Extractor(Protocol):
         """Set the vector cache of the encoder, or remove it."""
         ...
 
-    def encoded_together(
-        self, instances: Sequence[RelationInstance]
-    ) -> contextlib.AbstractContextManager[None]:
-        """Encode instances in one pass, so that :meth:`extract` on parts of them, inside the context, does not."""
+    def use_bfloat16(self) -> None:
+        """Let the transformer multiply in bfloat16: faster where the processor can, and the same up to rounding."""
         ...
+
+    def extract_together(
+        self, tasks: Sequence[Task], *, allow_unknown_tokens: bool = False
+    ) -> list[Extraction | Exception]:
+        """Return what :meth:`extract` returns for each of several tasks, or the error that it raises.
+
+        Most of the work is done in one pass for all of them. The other tasks change an answer by rounding only. No
+        instance object may be in two tasks.
+        """
+        ...
+
+
+def precision_for(run: Discovery, precision: float | None, *, every_pair: bool) -> float | None:
+    """Return the expected precision for new text: a given one, or the default for every pair of a text."""
+    if precision is None and every_pair and run.run.get("relatedness") is None:
+        return TEXT_PRECISION
+    return precision
 
 
 @dataclass(frozen=True)
@@ -127,12 +157,34 @@ class RunExtractor:
         progress: Progress = silent,
     ) -> Extraction:
         """Return the triples of instances; see :meth:`Extractor.extract`."""
-        if precision is None and every_pair and self.run.run.get("relatedness") is None:
-            precision = TEXT_PRECISION
-        prediction = self.run.predict(
-            instances, precision=precision, allow_unknown_tokens=allow_unknown_tokens, progress=progress
+        return self._extracted(
+            instances,
+            precision_for(self.run, precision, every_pair=every_pair),
+            allow_unknown_tokens=allow_unknown_tokens,
+            progress=progress,
         )
-        return Extraction(list(self.run.triples_of(prediction)), prediction.warnings)
+
+    def extract_batches(
+        self,
+        batches: Iterable[Sequence[RelationInstance]],
+        *,
+        unknown_tokens: float,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> Iterator[Triple]:
+        """Yield the triples of marked pairs, as :meth:`extract` returns them of all, with one batch in memory.
+
+        Args:
+            batches: The instances, a batch at a time.
+            unknown_tokens: :meth:`unknown_share` of all of them.
+            progress: Progress callback of each batch.
+            on_loss: Called with each truncated instance and what was lost.
+        """
+        for batch in batches:
+            predicted = self.run.predict(
+                batch, unknown_tokens=unknown_tokens, progress=progress, on_loss=on_loss
+            )
+            yield from self.run.triples_of(predicted)
 
     def unknown_share(self, instances: Sequence[RelationInstance]) -> float:
         """Return the share of tokens that the encoder does not know, in [0, 1]."""
@@ -142,20 +194,71 @@ class RunExtractor:
         """Set the vector cache of the encoder."""
         use_cache(self.run.model.encoder, cache)
 
+    def use_bfloat16(self) -> None:
+        """Let the transformer multiply in bfloat16, if the encoder has one."""
+        transformer = underlying(self.run.model.encoder)
+        if transformer is not None:
+            transformer.in_bfloat16 = True
+
+    def extract_together(
+        self, tasks: Sequence[Task], *, allow_unknown_tokens: bool = False
+    ) -> list[Extraction | Exception]:
+        """Return the triples of several tasks, scored in one pass; see :meth:`Extractor.extract_together`."""
+        precisions = [precision_for(self.run, task.precision, every_pair=task.every_pair) for task in tasks]
+        with self._cached_in_memory():
+            scores: Sequence[Scores | None]
+            try:
+                scores = self.run.score_together(
+                    [[instance.without_relation() for instance in task.instances] for task in tasks],
+                    with_precision=[precision is not None for precision in precisions],
+                )
+            except Exception as error:
+                # what fails is shown by each task alone
+                _LOG.info("tasks are scored one by one: %s", error)
+                scores = [None] * len(tasks)
+            return [
+                _result_or_error(
+                    partial(
+                        self._extracted,
+                        task.instances,
+                        precision,
+                        allow_unknown_tokens=allow_unknown_tokens,
+                        scores=scored,
+                    )
+                )
+                for task, precision, scored in zip(tasks, precisions, scores, strict=True)
+            ]
+
+    def _extracted(
+        self,
+        instances: Sequence[RelationInstance],
+        precision: float | None,
+        *,
+        allow_unknown_tokens: bool,
+        scores: Scores | None = None,
+        progress: Progress = silent,
+    ) -> Extraction:
+        if scores is None:
+            prediction = self.run.predict(
+                instances, precision=precision, allow_unknown_tokens=allow_unknown_tokens, progress=progress
+            )
+        else:
+            prediction = self.run.predict_scored(
+                scores, precision=precision, allow_unknown_tokens=allow_unknown_tokens
+            )
+        return Extraction(list(self.run.triples_of(prediction)), prediction.warnings)
+
     @contextlib.contextmanager
-    def encoded_together(self, instances: Sequence[RelationInstance]) -> Iterator[None]:
-        """Encode instances in one pass into a cache in memory, which lasts as long as the context."""
+    def _cached_in_memory(self) -> Iterator[None]:
+        """Cache the encoder's vectors in memory within the block."""
         encoder = self.run.model.encoder
-        if underlying(encoder) is None or not instances:
+        if underlying(encoder) is None:
             yield
             return
         before = cache_of(encoder)
         with contextlib.closing(VectorCache()) as vectors:
             use_cache(encoder, vectors)
             try:
-                # what fails here is reported for the part that it concerns
-                with contextlib.suppress(RelscoutError):
-                    self.run.model.transform([instance.without_relation() for instance in instances])
                 yield
             finally:
                 use_cache(encoder, before)
@@ -218,9 +321,32 @@ class ClassifierExtractor:
         if self.classifier.encoder is not None:
             self.classifier.encoder.cache = cache
 
+    def use_bfloat16(self) -> None:
+        """Let the transformer multiply in bfloat16, if there is one."""
+        if self.classifier.encoder is not None:
+            self.classifier.encoder.in_bfloat16 = True
+
+    def extract_together(
+        self, tasks: Sequence[Task], *, allow_unknown_tokens: bool = False
+    ) -> list[Extraction | Exception]:
+        """Return the triples of several tasks, encoded in one pass if there is an encoder."""
+        with self._encoded([instance for task in tasks for instance in task.instances]):
+            return [
+                _result_or_error(
+                    partial(
+                        self.extract,
+                        task.instances,
+                        every_pair=task.every_pair,
+                        precision=task.precision,
+                        allow_unknown_tokens=allow_unknown_tokens,
+                    )
+                )
+                for task in tasks
+            ]
+
     @contextlib.contextmanager
-    def encoded_together(self, instances: Sequence[RelationInstance]) -> Iterator[None]:
-        """Classify instances in one pass into a cache in memory; without an encoder, nothing is prepared."""
+    def _encoded(self, instances: Sequence[RelationInstance]) -> Iterator[None]:
+        """Classify instances in one pass into a cache in memory, which lasts as long as the context."""
         encoder = self.classifier.encoder
         if encoder is None or not instances:
             yield
@@ -229,11 +355,19 @@ class ClassifierExtractor:
         with contextlib.closing(VectorCache()) as vectors:
             self.use_cache(vectors)
             try:
+                # what fails here is reported for the task that it concerns
                 with contextlib.suppress(RelscoutError):
                     self.classifier.predict_proba(instances)
                 yield
             finally:
                 self.use_cache(before)
+
+
+def _result_or_error(extract: Callable[[], Extraction]) -> Extraction | Exception:
+    try:
+        return extract()
+    except Exception as error:
+        return error
 
 
 def load_extractor(folder: Path) -> Extractor:

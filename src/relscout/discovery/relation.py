@@ -323,7 +323,12 @@ class Facts:
         return Counter(id for fact in self.facts for id in (fact.head.id, fact.tail.id))
 
 
-def find_facts(triples: Iterable[Triple], merged: MergedEntities | None = None) -> Facts:
+def find_facts(
+    triples: Iterable[Triple],
+    merged: MergedEntities | None = None,
+    *,
+    relations: Mapping[str, tuple[int, tuple[Match, ...]]] | None = None,
+) -> Facts:
     """Aggregate triples to facts, whatever the order of the triples.
 
     Only asserted triples between different entities count. A relation marked as inverse, such as ``invented
@@ -335,6 +340,8 @@ def find_facts(triples: Iterable[Triple], merged: MergedEntities | None = None) 
     Args:
         triples: The triples.
         merged: The entities with head and tail of each triple; by default merged from the mentions.
+        relations: Number and matches of the relations of all triples, if these are only some of them: all triples
+            between the same two entities.
     """
     listed = list(triples)
     if merged is None:
@@ -342,8 +349,10 @@ def find_facts(triples: Iterable[Triple], merged: MergedEntities | None = None) 
 
         merged = merge_mentions([triple.instance for triple in listed])
     entities = {entity.id: entity for entity in merged.entities}
-    ids = {triple.relation: triple.relation_id for triple in listed}
-    matches = {triple.relation: triple.matches for triple in listed}
+    if relations is None:
+        relations = {triple.relation: (triple.relation_id, triple.matches) for triple in listed}
+    ids = {name: id for name, (id, _) in relations.items()}
+    matches = {name: of_relation for name, (_, of_relation) in relations.items()}
     groups: defaultdict[tuple[str, int, str, str], list[Triple]] = defaultdict(list)
     for triple, head, tail in zip(listed, merged.heads, merged.tails, strict=True):
         if triple.polarity != "asserted" or head == tail:

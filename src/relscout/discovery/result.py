@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relscout.core.errors import InputError, InputWarning, SettingError
 from relscout.core.instances import Entity, Fact, RelationInstance, Triple
@@ -38,6 +39,7 @@ from relscout.encoders import (
     known_share,
     loss_warnings,
     name_of,
+    readable_share,
     unknown_token_warning,
 )
 from relscout.io.readers.given import Given, as_instances
@@ -49,10 +51,28 @@ if TYPE_CHECKING:
     from relscout.discovery.corrections import Corrections
     from relscout.discovery.decisions import Decisions
     from relscout.discovery.evaluation import Evaluation
+    from relscout.io.writers.sparql import QueryResult
     from relscout.methods.unrelated import RelatednessDetector
     from relscout.naming.endpoint import NamingEndpoint
     from relscout.naming.vocabulary import Vocabulary
     from relscout.text.entities import MergedEntities
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """What a fitted model says of instances, before they are assigned to relations.
+
+    Args:
+        instances: N instances, with a parse if the run needs it.
+        probabilities: Probability of each relation of the model and, with ``none_``, of no relation (N, K′), float32.
+        related: Probability that each pair is related (N,), float32; ``None`` if it is not estimated.
+        lost: Number of instances of which the encoder cut something, by what was cut.
+    """
+
+    instances: Sequence[RelationInstance]
+    probabilities: NDArray[np.float32]
+    related: NDArray[np.float32] | None
+    lost: Counter[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +187,7 @@ class Discovery:
         *,
         precision: float | None = None,
         allow_unknown_tokens: bool = False,
+        unknown_tokens: float | None = None,
         progress: Progress = silent,
         on_loss: OnLoss | None = None,
     ) -> Assignments:
@@ -177,6 +198,8 @@ class Discovery:
             precision: For text in which every pair of entities is an instance: expected share of related pairs among
                 those that get a relation, in (0, 1]; ``None`` keeps the thresholds of the run, if it has any.
             allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
+            unknown_tokens: Share of tokens that the encoder does not know, in [0, 1], of the corpus that the instances
+                are a part of, which is then not checked; by default that of the instances.
             progress: Progress callback.
             on_loss: Called with each truncated instance and what was lost.
 
@@ -186,10 +209,86 @@ class Discovery:
         bare = [instance.without_relation() for instance in as_instances(instances)]
         if not bare:
             return Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
+        if unknown_tokens is not None:
+            readable, warning = readable_share(unknown_tokens), None
+        else:
+            readable, warning = self._readable(bare, allow_unknown_tokens=allow_unknown_tokens)
+        scores = self.score(bare, relatedness=precision is not None, progress=progress, on_loss=on_loss)
+        return self._assigned(scores, precision, readable, warning)
+
+    def predict_scored(
+        self, scores: Scores, *, precision: float | None = None, allow_unknown_tokens: bool = False
+    ) -> Assignments:
+        """Assign pairs whose scores are known; see :meth:`predict`.
+
+        Args:
+            scores: The scores, for the same choice of ``precision`` or none.
+            precision: As in :meth:`predict`.
+            allow_unknown_tokens: As in :meth:`predict`.
+
+        Raises:
+            InputError: The encoder does not know over half of the tokens.
+            SettingError: These scores are for no expected precision.
+        """
+        if precision is not None and scores.related is None:
+            raise SettingError(
+                "these scores are for no expected precision; pass with_precision to score_together"
+            )
+        readable, warning = self._readable(scores.instances, allow_unknown_tokens=allow_unknown_tokens)
+        return self._assigned(scores, precision, readable, warning)
+
+    def _assigned(
+        self, scores: Scores, precision: float | None, readable: float, warning: str | None
+    ) -> Assignments:
+        line = None
+        if precision is not None and scores.related is not None:
+            from relscout.methods.unrelated import is_connected
+
+            line = self.relatedness_line(
+                scores.related, precision=precision, connected=is_connected(scores.instances)
+            )
+        assigned = self.assign(scores, readable=readable, line=line)
+        warnings = [*([warning] if warning else []), *loss_warnings(scores.lost)]
+        return dataclasses.replace(assigned, warnings=warnings)
+
+    def _readable(
+        self, instances: Sequence[RelationInstance], *, allow_unknown_tokens: bool
+    ) -> tuple[float, str | None]:
+        """Return the share of the tokens that the encoder knows, and a warning if that is too low."""
         encoder = self.model.encoder
-        readable = known_share(encoder, [instance.text for instance in bare])
+        readable = known_share(encoder, [instance.text for instance in instances])
         if warning := unknown_token_warning(1 - readable, name_of(encoder)):
             check_share(1 - readable, warning, allow_unknown_tokens=allow_unknown_tokens)
+        return readable, warning
+
+    def needs_syntax(self, *, relatedness: bool) -> bool:
+        """Return whether new instances are parsed; without syntax in the corpus, new pairs must not have it, either.
+
+        Args:
+            relatedness: Whether a precision is given for new text.
+        """
+        judged = self.run.get("relatedness")
+        return relatedness if judged is None else judged.get("precision") is not None
+
+    def score(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        relatedness: bool = False,
+        english: bool | None = None,
+        progress: Progress = silent,
+        on_loss: OnLoss | None = None,
+    ) -> Scores:
+        """Return what the model says of each instance, which depends on no instance of another document.
+
+        Args:
+            instances: Instances without gold relations (N).
+            relatedness: Whether to estimate which pairs are related, also if the run does not.
+            english: Whether the texts are English, and parsed if the run needs the syntax; by default decided by these
+                texts.
+            progress: Progress callback.
+            on_loss: Called with each truncated instance and what was lost.
+        """
         lost: Counter[str] = Counter()
 
         def note_loss(instance: RelationInstance, what: str) -> None:
@@ -197,32 +296,111 @@ class Discovery:
             if on_loss is not None:
                 on_loss(instance, what)
 
-        by_model = self.run.get("relatedness") is not None
-        # without syntax in the corpus, new pairs must not have it, either
-        of_text = by_model and self.run["relatedness"].get("precision") is not None
-        if of_text or (precision is not None and not by_model):
+        if self.needs_syntax(relatedness=relatedness):
             from relscout.text.spacy_pipeline import with_syntax
 
-            bare = with_syntax(bare)
-        related = self.model.relatedness(bare, progress=progress) if by_model else None
+            instances = with_syntax(instances, english=english)
+        by_model = self.run.get("relatedness") is not None
+        related = self.model.relatedness(instances, progress=progress) if by_model else None
         known = {} if related is None else {"related": related}
-        probabilities = self.model.predict_proba(bare, progress=progress, on_loss=note_loss, **known)
+        probabilities = self.model.predict_proba(instances, progress=progress, on_loss=note_loss, **known)
+        if relatedness and not by_model:
+            related = self._bundled_detector.probabilities(
+                instances, encoder=self.model.encoder, progress=progress
+            )
+        return Scores(instances, probabilities, related, lost)
+
+    def score_together(
+        self,
+        requests: Sequence[Sequence[RelationInstance]],
+        *,
+        with_precision: Sequence[bool],
+        progress: Progress = silent,
+    ) -> list[Scores]:
+        """Score the pairs of several requests in one pass, each as if it were alone, up to rounding.
+
+        Args:
+            requests: The pairs of each request, without gold relations; no object is in two requests.
+            with_precision: Whether each request will have an expected precision.
+            progress: Progress callback.
+
+        Raises:
+            InputError: An instance is wrong.
+        """
+        from relscout.text.spacy_pipeline import with_syntax
+
+        own = [
+            with_syntax(request) if self.needs_syntax(relatedness=wanted) else list(request)
+            for request, wanted in zip(requests, with_precision, strict=True)
+        ]
+        pairs = [instance for request in own for instance in request]
+        sets = np.repeat(np.arange(len(own), dtype=np.int64), [len(request) for request in own])
+        request_of = {id(instance): number for number, request in enumerate(own) for instance in request}
+        lost: list[Counter[str]] = [Counter() for _ in own]
+        by_model = self.run.get("relatedness") is not None
+        related = self.model.relatedness(pairs, sets=sets, progress=progress) if by_model else None
+        known = {} if related is None else {"related": related}
+        probabilities = self.model.predict_proba(
+            pairs,
+            progress=progress,
+            on_loss=lambda instance, what: lost[request_of[id(instance)]].update([what]),
+            **known,
+        )
+        if not by_model and any(with_precision):
+            rows = np.flatnonzero(np.array(with_precision)[sets])
+            related = np.full(len(pairs), np.nan, dtype=np.float32)
+            related[rows] = self._bundled_detector.probabilities(
+                [pairs[row] for row in rows], encoder=self.model.encoder, progress=progress, sets=sets[rows]
+            )
+        return [
+            Scores(
+                request,
+                probabilities[sets == number],
+                None if related is None or not (by_model or wanted) else related[sets == number],
+                lost[number],
+            )
+            for number, (request, wanted) in enumerate(zip(own, with_precision, strict=True))
+        ]
+
+    def relatedness_line(
+        self, related: NDArray[np.float32], *, precision: float, connected: bool
+    ) -> np.float64:
+        """Return the lowest probability of a kept pair with which the kept pairs reach an expected precision.
+
+        Args:
+            related: Probabilities that the pairs are related (N,), float32.
+            precision: Expected share of related pairs among the kept ones, in (0, 1].
+            connected: Whether the pairs are from connected text; see
+                :func:`relscout.methods.unrelated.is_connected`.
+
+        Raises:
+            SettingError: The precision is invalid.
+        """
+        detector = self._bundled_detector.expecting(precision, connected=connected)
+        detector.set_threshold(related, None)
+        return np.float64(detector.thresholds[0])
+
+    def assign(self, scores: Scores, *, readable: float = 1.0, line: np.float64 | None = None) -> Assignments:
+        """Assign scored instances to the relations.
+
+        Args:
+            scores: What :meth:`score` returned.
+            readable: Share of the tokens that the encoder knows, in [0, 1], by which confidences are lowered.
+            line: Lowest probability of a related pair, in place of the thresholds of the run; ``None`` keeps these.
+        """
+        bare, probabilities, related = scores.instances, scores.probabilities, scores.related
+        by_model = self.run.get("relatedness") is not None
         # a merge only relabels, so that corpus and new text agree
         table = np.array([self.merged.get(label, label) for label in range(probabilities.shape[1])])
         if self.model.none_ is not None:
             table[self.model.none_] = -1
         labels = probabilities.argmax(axis=1)
         kept = np.full(len(bare), True) if self.model.none_ is None else labels != self.model.none_
-        if precision is not None:
-            from relscout.methods.unrelated import is_connected
-
-            detector = self._bundled_detector.expecting(precision, connected=is_connected(bare))
-            if related is None:
-                related = detector.probabilities(bare, encoder=encoder, progress=progress)
-            else:  # in place of the thresholds of the run
+        if line is not None:
+            if by_model:  # in place of the thresholds of the run
                 labels, kept[:] = probabilities[:, :-1].argmax(axis=1), True
-            detector.set_threshold(related, None)
-            kept &= related >= detector.thresholds[0]
+            if related is not None:
+                kept &= related >= line
         # clusters that are no relations get numbers below -1: the words of a pair may still name its relation
         clusters = np.where(table < 0, -2 - np.arange(len(table)), table)
         of_clusters = np.where(kept, clusters[labels], -1).astype(np.int64)
@@ -247,7 +425,6 @@ class Discovery:
             related,
             polarities_of(bare, ids),
             phrases_of(links, ids),
-            [*([warning] if warning else []), *loss_warnings(lost)],
         )
 
     def extract(
@@ -312,6 +489,25 @@ class Discovery:
         from relscout.discovery.evaluation import evaluate
 
         return evaluate(self.assignments, gold)
+
+    def query(self, sparql: str, *, time_limit: float = 60.0) -> QueryResult:
+        """Return the answer to a SPARQL query on the facts and triples, as the RDF writers write them.
+
+        Facts are in the default graph, triples in the graph ``graph:triples``. The prefixes of the Turtle files need no
+        declaration. See :mod:`relscout.io.writers.sparql`.
+
+        Args:
+            sparql: A SELECT, ASK, CONSTRUCT or DESCRIBE query.
+            time_limit: Most seconds for the answer, above 0.
+
+        Raises:
+            MissingExtraError: Oxigraph is not installed.
+            RecordError: The query is not valid, changes data or asks another server; says in which line and column.
+            InputError: There was no answer within the time limit, or not enough memory for it.
+        """
+        from relscout.io.writers.sparql import run_query
+
+        return run_query(sparql, facts=self.facts, triples=self.triples, time_limit=time_limit)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the triples as a pandas frame in input order; see :meth:`triples`.
@@ -715,17 +911,25 @@ class Discovery:
         """Return the discovery with JSON values added to, or replaced in, its ``run``."""
         return dataclasses.replace(self, run={**self.run, **what})
 
-    def save(self, folder: str | Path) -> None:
+    def save(self, folder: str | Path, *, shard_above: int | None = None) -> None:
         """Write the discovery to a folder: assignments, relations, triples, facts, entities, run record and model.
+
+        Args:
+            folder: The folder.
+            shard_above: Number of instances above which instances, assignments, triples and facts are sharded Parquet
+                (:mod:`relscout.io.shards`) in place of JSON Lines; 200,000 if left out, or 0 if the discovery was
+                loaded from shards.
 
         Raises:
             OutputError: The folder holds something else or cannot be written.
+            SettingError: ``shard_above`` is below 0.
         """
         storage.save(
             Path(folder),
             storage.Parts(self.relations, self.assignments, self.model, self.run, self.merged),
             self.triples(),
             self.found_facts,
+            shard_above=shard_above,
         )
 
     @classmethod
@@ -739,15 +943,90 @@ class Discovery:
         """Read a discovery from the folder that :meth:`save` wrote.
 
         Args:
-            folder: The folder.
+            folder: The folder, or ``hf://owner/name`` for a repository of the Hugging Face hub; see :meth:`from_hub`.
             encoder: Its encoder; required if you wrote the encoder.
             method: The class of its method; required if no installed package registers the method.
 
         Raises:
             ArtifactError: The folder does not hold a complete discovery, or the encoder is missing or another one.
+            DownloadError: It cannot be downloaded from the hub.
         """
+        if str(folder).startswith("hf:/"):
+            from relscout.discovery.hub import address
+
+            if (place := address(folder)) is not None:
+                return cls.from_hub(place.repo, revision=place.revision, encoder=encoder, method=method)
         parts = storage.load(Path(folder), encoder=encoder, kind=method)
         return cls(parts.relations, parts.assignments, parts.model, parts.run, parts.merged)
+
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        private: bool | None = None,
+        license: str | None = None,
+        revision: str | None = None,
+        message: str | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Send the discovery to a repository of the Hugging Face hub, with a model card, and return its address.
+
+        The repository is created if it does not exist; an earlier run in it is replaced by one commit. Everyone who
+        can read the repository can read the sentences of the corpus.
+
+        Args:
+            repo: ``owner/name``.
+            private: Whether a new repository is private (default: that of the owner's account, usually public).
+            license: Identifier of a licence for the card, such as ``cc-by-4.0``.
+            revision: Branch, which is created if it does not exist (default: the main branch).
+            message: Message of the commit.
+            token: Token of the hub (default: the one that ``hf auth login`` stored, or that of ``HF_TOKEN``).
+
+        Raises:
+            SettingError: The name of the repository is wrong, or the discovery has paths of this machine: an encoder
+                in a local folder, for example.
+            OutputError: The hub refused it or cannot be reached. The repository then has no part of it.
+        """
+        from relscout.discovery.hub import push
+
+        return push(
+            self,
+            repo,
+            private=private,
+            license=license,
+            revision=revision,
+            message=message,
+            token=token,
+        )
+
+    @classmethod
+    def from_hub(
+        cls,
+        repo: str,
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        encoder: Encoder | None = None,
+        method: type[Estimator] | None = None,
+    ) -> Discovery:
+        """Read a discovery from a repository of the Hugging Face hub, which :meth:`push_to_hub` wrote.
+
+        The files are kept in the cache of the hub, and compared with their checksums as by :meth:`load`.
+
+        Args:
+            repo: ``owner/name``.
+            revision: Branch, tag or hash of a commit (default: the main branch).
+            token: Token of the hub (default: the one that ``hf auth login`` stored, or that of ``HF_TOKEN``).
+            encoder: As for :meth:`load`.
+            method: As for :meth:`load`.
+
+        Raises:
+            DownloadError: There is no such repository or revision, it cannot be read, or the hub cannot be reached.
+            ArtifactError: The repository does not hold a complete discovery.
+        """
+        from relscout.discovery.hub import fetch
+
+        return cls.load(fetch(repo, revision=revision, token=token), encoder=encoder, method=method)
 
     def _run_moved(self, to: Mapping[int, int]) -> Mapping[str, Any]:
         """Return ``run`` with the relations of its refinement and its corrections moved to others."""
@@ -802,7 +1081,9 @@ class Discovery:
 
     @cached_property
     def _by_id(self) -> dict[str, RelationInstance]:
-        return {instance.id: instance for instance in self.assignments.instances}
+        """The examples of the relations, by id."""
+        shown = {id for relation in self.relations for id in relation.examples}
+        return {instance.id: instance for instance in self.assignments.instances if instance.id in shown}
 
 
 def _marked(instance: RelationInstance) -> str:

@@ -12,6 +12,10 @@ The names and fields of the files are stable::
     run.json            settings, seed, versions, timings, counts, warnings, and checksums of what is read back
     model/              the fitted method
     report.html         the report page, if one was written
+
+A run of more than :data:`SHARD_ABOVE` instances has sharded Parquet (:mod:`relscout.io.shards`) in place of four of
+these files, in the folders ``instances``, ``assignments``, ``facts`` and ``triples``. ``run.json`` then has the number
+of shards of each under ``shards``, and a loaded run reads its instances from the disk where they are used.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.errors import ArtifactError, InputError, OutputError, UnknownNameError
+from relscout.core.errors import ArtifactError, InputError, OutputError, SettingError, UnknownNameError
 from relscout.core.files import CONTENTS as MODEL_CONTENTS
 from relscout.core.files import (
     check_makeable,
@@ -51,14 +55,20 @@ FACTS, ENTITIES = "facts.jsonl", "entities.jsonl"
 INSTANCES, RUN, MODEL = "instances.jsonl.gz", "run.json", "model"
 #: Added to the folder of a saved run; saving the run again removes it.
 REPORT = "report.html"
-#: Every file name in the folder of a run.
-CONTENTS = frozenset({ASSIGNMENTS, RELATIONS, TRIPLES, FACTS, ENTITIES, INSTANCES, RUN, MODEL, REPORT})
+#: File → the folder of shards that a large run has in its place.
+SHARDED = {INSTANCES: "instances", ASSIGNMENTS: "assignments", FACTS: "facts", TRIPLES: "triples"}
+#: Every name in the folder of a run.
+CONTENTS = frozenset(
+    {ASSIGNMENTS, RELATIONS, TRIPLES, FACTS, ENTITIES, INSTANCES, RUN, MODEL, REPORT, *SHARDED.values()}
+)
+#: Number of instances above which a run is saved as shards, unless the caller decides otherwise.
+SHARD_ABOVE = 200_000
 
 
 #: The files that are read back; the others are derived from them.
 _SOURCES = (ASSIGNMENTS, INSTANCES, RELATIONS)
-#: Entries of ``run.json``: checksums by file name, and what the command line was asked for.
-CHECKSUMS, COMMAND = "sha256", "command"
+#: Entries of ``run.json``: checksums by file name, what the command line was asked for, and the number of shards.
+CHECKSUMS, COMMAND, SHARDS = "sha256", "command", "shards"
 
 
 @dataclass(frozen=True)
@@ -90,31 +100,92 @@ def check_target(folder: Path, *, overwrite: bool) -> None:
     check_makeable(folder)
 
 
-def save(folder: Path, parts: Parts, triples: Iterable[Triple], facts: Facts) -> None:
+def save(
+    folder: Path,
+    parts: Parts,
+    triples: Iterable[Triple],
+    facts: Facts,
+    *,
+    shard_above: int | None = None,
+    rows_per_shard: int | None = None,
+) -> None:
     """Write a discovery; the folder appears whole or not at all, and missing parent folders are created.
+
+    Args:
+        folder: The folder.
+        parts: What is saved.
+        triples: Its triples.
+        facts: Its facts and entities.
+        shard_above: Number of instances above which shards are written in place of JSON Lines; by default 0 if the
+            instances are in shards already, else :data:`SHARD_ABOVE`.
+        rows_per_shard: Rows of a shard; by default as many as the instances have in theirs, else
+            :data:`relscout.io.shards.ROWS_PER_SHARD`.
 
     Raises:
         OutputError: The folder holds something else or cannot be written.
+        SettingError: ``shard_above`` is below 0.
     """
-    from relscout.io.writers import write, write_entities, write_facts
-    from relscout.io.writers.jsonl import write_instances
+    from relscout.io.shards import ROWS_PER_SHARD, ShardedRows
+    from relscout.io.writers import write_entities
     from relscout.io.writers.textfile import write_json_lines
 
+    instances = parts.assignments.instances
+    if isinstance(instances, ShardedRows):
+        shard_above = 0 if shard_above is None else shard_above
+        # equal rows in equal shards are equal files, which this discovery can read when they replace its own
+        rows_per_shard = rows_per_shard or instances.rows_per_shard
+    shard_above = SHARD_ABOVE if shard_above is None else shard_above
+    if shard_above < 0:
+        raise SettingError(f"shard_above is {shard_above}; expected a number of instances, 0 or more")
     make_above(folder)
     _check_contents(folder)
     with whole_folder(folder, contents=CONTENTS) as fresh:
-        write_json_lines(_assignment_records(parts), fresh / ASSIGNMENTS)
+        record: dict[str, Any] = {**parts.run, "merged": {str(old): new for old, new in parts.merged.items()}}
+        if len(instances) > shard_above:
+            record[SHARDS] = _write_shards(fresh, parts, triples, facts, rows_per_shard or ROWS_PER_SHARD)
+        else:
+            _write_lines(fresh, parts, triples, facts)
         write_json_lines((relation.as_dict() for relation in parts.relations), fresh / RELATIONS)
-        write(triples, fresh / TRIPLES)
-        write_facts(facts.facts, fresh / FACTS)
         write_entities(facts.entities, fresh / ENTITIES, facts=facts.per_entity)
-        write_instances(parts.assignments.instances, fresh / INSTANCES)
         parts.model.save(fresh / MODEL)
         with whole_file(fresh / RUN) as partial:
-            record = {**parts.run, "merged": {str(old): new for old, new in parts.merged.items()}}
             record[CHECKSUMS] = checksums(fresh, record)
             text = json.dumps(record, indent=2, ensure_ascii=False) + "\n"
             partial.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def _write_lines(folder: Path, parts: Parts, triples: Iterable[Triple], facts: Facts) -> None:
+    from relscout.io.writers import write, write_facts
+    from relscout.io.writers.jsonl import write_instances
+    from relscout.io.writers.textfile import write_json_lines
+
+    write_json_lines(_assignment_records(parts), folder / ASSIGNMENTS)
+    write(triples, folder / TRIPLES)
+    write_facts(facts.facts, folder / FACTS)
+    write_instances(parts.assignments.instances, folder / INSTANCES)
+
+
+def _write_shards(
+    folder: Path, parts: Parts, triples: Iterable[Triple], facts: Facts, size: int
+) -> dict[str, int]:
+    """Write the shards of a run, and return the number of those of each kind."""
+    from relscout.io import shards
+    from relscout.io.writers import parquet
+    from relscout.io.writers.jsonl import fact_record
+
+    def write(name: str, rows: Iterable[Any], kind: shards.RowKind[Any]) -> int:
+        return shards.write_shards(folder / SHARDED[name], rows, kind, rows_per_shard=size)
+
+    counts = {
+        "instances": write(INSTANCES, parts.assignments.instances, shards.INSTANCES),
+        "assignments": write(ASSIGNMENTS, _assignment_records(parts), shards.ASSIGNMENTS),
+        "facts": write(FACTS, map(fact_record, facts.facts), shards.FACTS),
+    }
+    (folder / SHARDED[TRIPLES]).mkdir()
+    for number, part in enumerate(shards.parts_of(triples, size)):
+        parquet.write(part, shards.shard_path(folder / SHARDED[TRIPLES], number))
+        counts["triples"] = number + 1
+    return counts
 
 
 def checksums(folder: Path, record: Mapping[str, Any]) -> dict[str, str]:
@@ -129,15 +200,32 @@ def checksums(folder: Path, record: Mapping[str, Any]) -> dict[str, str]:
 
     Raises:
         OSError: A file is missing or cannot be read.
+        ArtifactError: A shard is missing.
     """
     bare = {name: value for name, value in record.items() if name != CHECKSUMS}
     text = json.dumps(json.loads(json.dumps(bare)), sort_keys=True)  # keys are texts, as they are once read
-    models = sorted(path.relative_to(folder) for path in (folder / MODEL).rglob("*") if path.is_file())
+    models = sorted(path for path in (folder / MODEL).rglob("*") if path.is_file())
     return {
-        **{name: sha256(folder / name) for name in _SOURCES},
-        **{path.as_posix(): sha256(folder / path) for path in models},
+        **{name: sha256(folder / name) for name in _SOURCES if SHARDS not in bare or name not in SHARDED},
+        **{
+            path.relative_to(folder).as_posix(): sha256(path)
+            for path in (
+                *_shards_of(folder, ASSIGNMENTS, bare),
+                *_shards_of(folder, INSTANCES, bare),
+                *models,
+            )
+        },
         RUN: new_sha256(text.encode()).hexdigest(),
     }
+
+
+def _shards_of(folder: Path, name: str, record: Mapping[str, Any]) -> list[Path]:
+    """Return the shards of a run in place of a file; none of a run that has the file."""
+    if SHARDS not in record:
+        return []
+    from relscout.io.shards import shard_files
+
+    return shard_files(folder / SHARDED[name], count=index(record[SHARDS][SHARDED[name]]))
 
 
 def checked_record(folder: Path) -> dict[str, Any]:
@@ -157,7 +245,7 @@ def checked_record(folder: Path) -> dict[str, Any]:
                 "run the discovery again"
             )
         expected, actual = dict(expected), checksums(folder, record)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ArtifactError(
             f"{folder} is damaged or incomplete ({error}); run the discovery again"
         ) from error
@@ -197,6 +285,11 @@ def _check_contents(folder: Path) -> None:
     """Refuse a folder in which other files than those of a run would be lost."""
     check_replaceable(folder, contents=CONTENTS if (folder / RUN).is_file() else ())
     check_replaceable(folder / MODEL, contents=MODEL_CONTENTS)
+    from relscout.io.shards import is_shard
+
+    for place in (folder / name for name in SHARDED.values()):
+        there = [entry.name for entry in place.iterdir()] if place.is_dir() else []
+        check_replaceable(place, contents=[name for name in there if is_shard(name)])
 
 
 def run_folder(folder: Path) -> Path:
@@ -220,14 +313,9 @@ def load(folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] 
     run = checked_record(folder)
     try:
         merged = {int(old): int(new) for old, new in run.pop("merged").items()}
-        rows = list(_json_lines(folder / ASSIGNMENTS))
         relations = tuple(Relation.from_dict(record) for record in _json_lines(folder / RELATIONS))
-        instances = list(_read_instances(folder / INSTANCES))
-        ids = [row["id"] for row in rows]
-        relation_ids = np.array([index(row["relation_id"]) for row in rows], dtype=np.int64)
-        confidences = np.array([float(row["confidence"]) for row in rows], dtype=np.float32)
-        related, polarities = _related_of(rows), _polarities_of(rows)
-        phrases = [str(row.get("phrase", "")) for row in rows]
+        assignments = _assignments_of_shards(folder, run) if SHARDS in run else _assignments_of_lines(folder)
+        run.pop(SHARDS, None)
         estimator = load_fitted(folder / MODEL, encoder=encoder, kind=kind)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, InputError) as error:
         if isinstance(error, UnknownNameError):
@@ -238,10 +326,6 @@ def load(folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] 
         raise ArtifactError(
             f"{folder} is damaged or incomplete ({error}); run the discovery again"
         ) from error
-    if ids != [instance.id for instance in instances]:
-        raise ArtifactError(
-            f"{folder}: {ASSIGNMENTS} and {INSTANCES} do not list the same instances; run it again"
-        )
     named = {relation.id for relation in relations}
     # a pre-defined relation needs no description: it may first occur in new text
     known = estimator.names_
@@ -249,14 +333,62 @@ def load(folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] 
     needed = {
         final(merged.get(label, label)) for label in range(estimator.n_relations_) if label not in known
     }
-    if missing := (needed | set(relation_ids.tolist())) - named - {-1}:
+    if missing := (needed | set(np.unique(assignments.relation_ids).tolist())) - named - {-1}:
         raise ArtifactError(
             f"{folder / RELATIONS} does not describe relation {min(missing)}, which others name; run it again"
         )
-    assignments = Assignments(
-        instances, relation_ids, confidences, related, polarities, phrases if any(phrases) else None
-    )
     return Parts(relations, assignments, estimator, run, merged)
+
+
+def _assignments_of_lines(folder: Path) -> Assignments:
+    rows = list(_json_lines(folder / ASSIGNMENTS))
+    instances = list(_read_instances(folder / INSTANCES))
+    if [row["id"] for row in rows] != [instance.id for instance in instances]:
+        raise _of_others(folder, ASSIGNMENTS, INSTANCES)
+    phrases = [str(row.get("phrase", "")) for row in rows]
+    return Assignments(
+        instances,
+        np.array([index(row["relation_id"]) for row in rows], dtype=np.int64),
+        np.array([float(row["confidence"]) for row in rows], dtype=np.float32),
+        _related_of(rows),
+        _polarities_of([row.get("polarity", "asserted") for row in rows]),
+        phrases if any(phrases) else None,
+    )
+
+
+def _assignments_of_shards(folder: Path, run: Mapping[str, Any]) -> Assignments:
+    """Return the assignments of a run in shards, whose instances are read from the disk where they are used."""
+    from relscout.io import shards
+
+    files, of_instances = _shards_of(folder, ASSIGNMENTS, run), _shards_of(folder, INSTANCES, run)
+    ids: list[NDArray[np.int64]] = []
+    confidences: list[NDArray[np.float32]] = []
+    related: list[NDArray[np.float32]] = []
+    polarities: list[str] = []
+    phrases: list[str] = []
+    known: dict[str, str] = {}  # equal texts share their memory
+    for path, other in zip(files, of_instances, strict=True):
+        table = shards.read_columns(path, shards.ASSIGNMENTS, shards.ASSIGNMENTS.schema().names)
+        if not shards.read_columns(other, shards.INSTANCES, ["id"])["id"].equals(table["id"]):
+            raise _of_others(folder, path.relative_to(folder), other.relative_to(folder))
+        ids.append(table["relation_id"].to_numpy())
+        confidences.append(table["confidence"].to_numpy())
+        related.append(table["related"].to_numpy().astype(np.float32, copy=False))  # null becomes NaN
+        polarities += (known.setdefault(value, value) for value in table["polarity"].to_pylist())
+        phrases += (known.setdefault(value, value) for value in table["phrase"].to_pylist())
+    estimates = np.concatenate(related)
+    return Assignments(
+        shards.ShardedRows(folder / SHARDED[INSTANCES], shards.INSTANCES, count=len(of_instances)),
+        np.concatenate(ids),
+        np.concatenate(confidences),
+        None if np.isnan(estimates).all() else estimates,
+        _polarities_of(polarities),
+        phrases if any(phrases) else None,
+    )
+
+
+def _of_others(folder: Path, first: object, second: object) -> ArtifactError:
+    return ArtifactError(f"{folder}: {first} and {second} do not list the same instances; run it again")
 
 
 def _related_of(rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float32] | None:
@@ -266,10 +398,9 @@ def _related_of(rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float32] | None
     return np.array([np.nan if value is None else float(value) for value in values], dtype=np.float32)
 
 
-def _polarities_of(rows: Sequence[Mapping[str, Any]]) -> list[Polarity] | None:
-    values = [row.get("polarity", "asserted") for row in rows]
-    if unknown := [value for value in values if value not in get_args(Polarity)]:
-        raise ValueError(f"the polarity {unknown[0]!r} is none of {', '.join(get_args(Polarity))}")
+def _polarities_of(values: list[Any]) -> list[Polarity] | None:
+    if unknown := set(values) - set(get_args(Polarity)):
+        raise ValueError(f"the polarity {min(unknown)!r} is none of {', '.join(get_args(Polarity))}")
     return None if all(value == "asserted" for value in values) else values
 
 

@@ -325,7 +325,11 @@ def unknown_share(encoder: object, texts: Sequence[str]) -> float:
 
 def known_share(encoder: object, texts: Sequence[str]) -> float:
     """Return the share of the texts' tokens that an encoder knows, in [0, 1]; 1 where next to all are known."""
-    unknown = unknown_share(encoder, texts)
+    return readable_share(unknown_share(encoder, texts))
+
+
+def readable_share(unknown: float) -> float:
+    """Return the share of known tokens, in [0, 1], given that of unknown ones; 1 where next to all are known."""
     return 1.0 if unknown <= MOST_UNKNOWN else 1.0 - unknown
 
 

@@ -6,7 +6,7 @@ Text cannot imitate a special token or a marker.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import compress
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 _CHARACTERS_PER_TOKEN = 40
 #: Number of characters of a text in which unknown tokens are counted.
 _COUNTED_CHARACTERS = 2000
+#: Most texts in which unknown tokens are counted.
+_COUNTED_TEXTS = 500
 #: Half a character, which JSON can escape and tokenizers refuse.
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -197,7 +199,7 @@ class Vocabulary:
             for instance, text, (shown, head, tail) in zip(instances, texts, cut, strict=True)
         ]
 
-    def unknown_share(self, texts: Sequence[str], *, most: int = 500) -> float:
+    def unknown_share(self, texts: Sequence[str], *, most: int = _COUNTED_TEXTS) -> float:
         """Return the share of texts that is unknown, in [0, 1]: the mean over the texts; 0 if there are no tokens.
 
         Of each text, it is the share of unknown tokens, or that of the characters in them if that is larger, as where a
@@ -207,20 +209,34 @@ class Vocabulary:
             texts: The texts.
             most: Largest number of distinct texts that are tokenised; the choice does not depend on their order.
         """
+        return joined_unknown_share([self.unknown_shares(texts, most=most)], most=most)
+
+    def unknown_shares(self, texts: Sequence[str], *, most: int = 500) -> dict[str, float | None]:
+        """Return the sample of :meth:`unknown_share`: hash of each text → its share, in ascending order of the hashes.
+
+        The share is ``None`` for a text without tokens. :func:`joined_unknown_share` joins the samples of the parts of
+        a corpus.
+
+        Args:
+            texts: The texts.
+            most: Largest number of distinct texts in the sample.
+        """
         if self._no_unknown:
-            return 0.0
-        sample = sorted({text[:_COUNTED_CHARACTERS] for text in texts}, key=_digest)[:most]
-        shares = []
-        for ids, offsets in self._tokenized(
-            [_LONE_SURROGATE.sub("\ufffd", text) for text in sample]
-        ).values():
-            if not ids:
-                continue
-            unknown = [token == self._unknown_id for token in ids]
-            lengths = [end - start for start, end in offsets]
-            of_characters = sum(compress(lengths, unknown)) / max(sum(lengths), 1)
-            shares.append(max(sum(unknown) / len(unknown), of_characters))
-        return sum(shares) / len(shares) if shares else 0.0
+            return {}
+        sample = text_sample(texts, most=most)
+        readable = {text: _LONE_SURROGATE.sub("\ufffd", text) for text in sample}
+        tokenized = self._tokenized(list(readable.values()))
+        shares: dict[str, float | None] = {}
+        for text in sample:
+            ids, offsets = tokenized[readable[text]]
+            share = None
+            if ids:
+                unknown = [token == self._unknown_id for token in ids]
+                lengths = [end - start for start, end in offsets]
+                of_characters = sum(compress(lengths, unknown)) / max(sum(lengths), 1)
+                share = max(sum(unknown) / len(unknown), of_characters)
+            shares[_digest(text).hex()] = share
+        return shares
 
     def _tokenized(self, texts: Sequence[str]) -> dict[str, tuple[tuple[int, ...], list[tuple[int, int]]]]:
         """Return the token ids of each distinct text, and the characters of each token."""
@@ -305,6 +321,30 @@ class Vocabulary:
 
     def _words(self, text: str) -> tuple[int, ...]:
         return tuple(self._backend.encode(_LONE_SURROGATE.sub("\ufffd", text), add_special_tokens=False).ids)
+
+
+def joined_unknown_share(samples: Iterable[Mapping[str, float | None]], *, most: int = 500) -> float:
+    """Return the share of texts that is unknown, in [0, 1], as :meth:`Vocabulary.unknown_share` does for all parts.
+
+    Args:
+        samples: What :meth:`Vocabulary.unknown_shares` returned for each part of the texts.
+        most: Largest number of distinct texts that count.
+    """
+    lowest: dict[str, float | None] = {}
+    for sample in samples:
+        lowest = dict(sorted({**lowest, **sample}.items())[:most])
+    shares = [share for share in lowest.values() if share is not None]
+    return sum(shares) / len(shares) if shares else 0.0
+
+
+def text_sample(texts: Iterable[str], *, most: int = _COUNTED_TEXTS) -> list[str]:
+    """Return the beginnings of some distinct texts; the choice does not depend on the order, and few are in memory."""
+    kept: set[str] = set()
+    for text in texts:
+        kept.add(text[:_COUNTED_CHARACTERS])
+        if len(kept) >= 4 * most:
+            kept = set(sorted(kept, key=_digest)[:most])
+    return sorted(kept, key=_digest)[:most]
 
 
 def _digest(text: str) -> bytes:

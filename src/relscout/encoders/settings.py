@@ -58,6 +58,19 @@ def choose_device(asked: str) -> torch.device:
     return device
 
 
+def use_threads(count: int) -> None:
+    """Let the libraries of this process compute with so many threads.
+
+    Matrices of a few sentences are too small for more than one: with two, answers took longer on two logical
+    processors of the same core, and twice the time of the processor.
+    """
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(count)
+    torch.set_num_threads(count)
+
+
 def trains_in_bfloat16(asked: str, device: torch.device) -> bool:
     """Return whether the layers that train compute in bfloat16, their weights staying float32.
 

@@ -291,6 +291,10 @@ class TransformerEncoder:
         self.weights = weights or {}
         #: Whether each part of a vector has the length of its weight; see :meth:`as_states`.
         self.of_unit_length = True
+        #: Whether matrices are multiplied in bfloat16, while weights, sums and vectors stay float32. It is nearly twice
+        #: as fast on processors with instructions for it (AVX-512 BF16, AMX), and changes vectors by rounding: the
+        #: cosine similarity to those of float32 is .99999 (300 sentences of the bundled text).
+        self.in_bfloat16 = False
         self._states: TransformerEncoder | None = None
 
     def as_states(self) -> TransformerEncoder:
@@ -304,9 +308,9 @@ class TransformerEncoder:
             _ = self._loaded
             self._states = copy.copy(self)
             self._states._whitens, self._states.of_unit_length = False, False
-            for name in ("fingerprint", "whitening", "_cache_name"):
+            for name in ("fingerprint", "whitening"):
                 self._states.__dict__.pop(name, None)
-        self._states.cache = self.cache
+        self._states.cache, self._states.in_bfloat16 = self.cache, self.in_bfloat16
         return self._states
 
     def __repr__(self) -> str:
@@ -418,6 +422,17 @@ class TransformerEncoder:
     def model(self) -> Any:
         """The Hugging Face model: without the layers above :attr:`depth`, with embeddings for new markers."""
         return self._loaded[0]
+
+    @cached_property
+    def _narrow_model(self) -> Any:
+        """A copy of the model with matrices in bfloat16, so that they are not converted for every batch."""
+        import torch
+
+        model = copy.deepcopy(self.model)
+        for module in model.modules():
+            if isinstance(module, torch.nn.Linear):
+                module.to(torch.bfloat16)
+        return model
 
     @property
     def n_layers(self) -> int:
@@ -563,8 +578,10 @@ class TransformerEncoder:
         """
         import torch
 
-        with torch.inference_mode():
-            states: Sequence[torch.Tensor] = self.model(
+        faster = torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bfloat16)
+        with torch.inference_mode(), faster:
+            model = self._narrow_model if self.in_bfloat16 else self.model
+            states: Sequence[torch.Tensor] = model(
                 **self.model_inputs(ids, places), output_hidden_states=True
             ).hidden_states
         return states
@@ -590,10 +607,17 @@ class TransformerEncoder:
         """
         return self.vocabulary.unknown_share(texts)
 
-    @cached_property
+    def unknown_shares(self, texts: Sequence[str]) -> dict[str, float | None]:
+        """Return the sample of :meth:`unknown_share`, to be joined with those of other parts of a corpus.
+
+        See :meth:`relscout.encoders.inputs.Vocabulary.unknown_shares`.
+        """
+        return self.vocabulary.unknown_shares(texts)
+
+    @property
     def _cache_name(self) -> str:
         # the bytes of a vector depend on the arithmetic
-        how = f"{self.fingerprint} {self.settings.dtype} {self.device.type}"
+        how = f"{self.fingerprint} {self.settings.dtype} {self.device.type}{' bfloat16' * self.in_bfloat16}"
         return blake2b(how.encode(), digest_size=16).hexdigest()
 
     @cached_property

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import check_count
+from relscout.clustering.kmeans import Vectors, check_count
 from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.core.files import Artifact, save_artifact
 from relscout.core.instances import RelationInstance, canonical_order
@@ -210,9 +210,13 @@ class Estimator(Parameters, ABC):
         self,
         instances: Sequence[RelationInstance],  # noqa: ARG002 - methods that estimate it override this
         *,
+        sets: NDArray[np.int64] | None = None,  # noqa: ARG002
         progress: Progress = silent,  # noqa: ARG002
     ) -> NDArray[np.float32] | None:
-        """Return the probability (N,), float32, that each pair is related; ``None`` if it is not estimated."""
+        """Return the probability (N,), float32, that each pair is related; ``None`` if it is not estimated.
+
+        With numbers of sets (N,), int64, pairs of other sets do not matter to a pair.
+        """
         return None
 
     @abstractmethod
@@ -415,9 +419,7 @@ class VectorMethod(Method):
             n_relations = self.estimated_number(vectors, progress=progress)
         return vectors, n_relations
 
-    def estimated_number(
-        self, vectors: NDArray[np.float32], *, largest: int = 128, progress: Progress = silent
-    ) -> int:
+    def estimated_number(self, vectors: Vectors, *, largest: int = 128, progress: Progress = silent) -> int:
         """Return the number of relations, estimated from vectors (N, D); the curve is added to ``report_``."""
         from relscout.clustering.choose_k import choose_k
 

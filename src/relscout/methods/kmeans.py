@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from relscout.clustering.kmeans import Clusters, Start, started_kmeans
+from relscout.clustering.kmeans import Clusters, Start, Vectors, started_kmeans
 from relscout.core.progress import Progress
 from relscout.core.settings import AtLeast1, settings_class
 from relscout.encoders import Encoder
@@ -63,7 +60,7 @@ class KMeans(FrozenClusters):
     ) -> None:
         self._store(locals())
 
-    def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
+    def _cluster(self, vectors: Vectors, n_relations: int, progress: Progress) -> Clusters:
         options: KMeansSettings = self._settings
         return started_kmeans(
             vectors,

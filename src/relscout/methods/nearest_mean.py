@@ -11,13 +11,28 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import Clusters, check_count, means, nearest, soft_assignment, spread
+from relscout.clustering.kmeans import (
+    Clusters,
+    DistantVectors,
+    Vectors,
+    check_count,
+    means,
+    nearest,
+    soft_assignment,
+    spread,
+)
 from relscout.core.errors import ArtifactError, InputError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.encoders import Encoder, OnLoss, loss_warnings
-from relscout.methods.estimator import NRelations, VectorMethod, check_labels
+from relscout.methods.estimator import (
+    NRelations,
+    VectorMethod,
+    check_enough,
+    check_labels,
+    checked_n_relations,
+)
 from relscout.methods.vectors import drawn, encode, sorted_clusters
 from relscout.training.stored import Checkpoints, Trained, below, check_encoder
 
@@ -71,15 +86,20 @@ class NearestMean(VectorMethod):
             checkpoints=checkpoints,
         )
         self.report_["warnings"] += loss_warnings(lost)
+        self._fit_vectors(vectors, n_clusters, progress)
+        self._set_results(self.probabilities_of(vectors), vectors, order)
+        self._work.clear()
+        return self
+
+    def _fit_vectors(self, vectors: Vectors, n_clusters: int, progress: Progress) -> Clusters:
+        """Cluster the vectors, and set what the method has to know of the clusters."""
         progress("cluster", 0, None)
         clusters = sorted_clusters(self._cluster(vectors, n_clusters, progress))
         self._centroids = clusters.centroids
         sample = drawn(vectors, generator(self.seed, "spread"))
         self._variance = spread(sample, clusters.inertia / len(vectors))
         self.n_relations_ = len(clusters.centroids)
-        self._set_results(self.probabilities_of(vectors), vectors, order)
-        self._work.clear()
-        return self
+        return clusters
 
     def probabilities_of(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the probability of each relation (N, K), float32, for vectors (N, D) that ``transform`` returned."""
@@ -110,7 +130,7 @@ class NearestMean(VectorMethod):
         self.n_relations_ = len(centroids)
 
     @abstractmethod
-    def _cluster(self, vectors: NDArray[np.float32], n_relations: int, progress: Progress) -> Clusters:
+    def _cluster(self, vectors: Any, n_relations: int, progress: Progress) -> Clusters:
         """Return K clusters, none of them empty, in which each vector has the nearest centroid."""
 
     @abstractmethod
@@ -125,7 +145,7 @@ class NearestMean(VectorMethod):
     ) -> tuple[NDArray[np.float32], int]:
         """Return vectors (N, D) of unit length, equal to those of ``transform``, and K. Set ``_trained``."""
 
-    def _number(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> int:
+    def _number(self, vectors: Any, n_relations: NRelations, progress: Progress) -> int:
         if n_relations != "auto":
             return n_relations
         return self.estimated_number(vectors, largest=self._settings.max_relations, progress=progress)
@@ -148,6 +168,32 @@ class FrozenClusters(NearestMean):
         vectors = encode(self.encoder, instances, progress=progress, on_loss=on_loss)
         self._trained = Trained(self.encoder.fingerprint, {})
         return vectors, self._number(vectors, n_relations, progress)
+
+    def fit_distant(
+        self, vectors: DistantVectors, fingerprint: str, *, progress: Progress = silent
+    ) -> Clusters:
+        """Fit to vectors that are elsewhere; results by instance, such as ``labels_``, are not set.
+
+        The clusters are those of :meth:`fit` on the same vectors, given in canonical order and of unit length, apart
+        from rounding.
+
+        Args:
+            vectors: The vectors.
+            fingerprint: Fingerprint of the encoder that made them.
+            progress: Progress callback.
+
+        Returns:
+            The clusters, the largest first.
+
+        Raises:
+            InputError: There are fewer vectors (or fewer different ones) than relations, or some are not finite.
+            SettingError: ``n_relations`` or ``seed`` is invalid.
+        """
+        n_relations = checked_n_relations(self.n_relations)
+        check_enough(n_relations, len(vectors))
+        self.report_ = {"warnings": []}
+        self._trained = Trained(fingerprint, {})
+        return self._fit_vectors(vectors, self._number(vectors, n_relations, progress), progress)
 
     def _ready_encoder(self) -> Encoder:
         self._check_fitted()
@@ -200,7 +246,7 @@ class ClusteringMethod(FrozenClusters):
         near, distances = nearest(vectors, centroids[left])
         return Clusters(centroids[left], near, float(distances.sum()))
 
-    def _number(self, vectors: NDArray[np.float32], n_relations: NRelations, progress: Progress) -> int:
+    def _number(self, vectors: Any, n_relations: NRelations, progress: Progress) -> int:
         if n_relations != "auto":
             return n_relations
         return self.estimated_number(vectors, progress=progress)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import Clusters, check_finite, means, neighbour_seeds
+from relscout.clustering.kmeans import Clusters, Vectors, check_finite, means, neighbour_seeds
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
@@ -98,10 +98,10 @@ def _without_mentions(instance: RelationInstance) -> tuple[object, ...]:
     return first is instance.head, *(" ".join(folded(part).split()) for part in parts)
 
 
-def drawn(vectors: NDArray[np.float32], random: np.random.Generator) -> NDArray[np.float32]:
+def drawn(vectors: Vectors, random: np.random.Generator) -> NDArray[np.float32]:
     """Return the vectors, or a random sample of :data:`_CHUNK` of them."""
     if len(vectors) <= _CHUNK:
-        return vectors
+        return np.asarray(vectors)
     return np.asarray(vectors[np.sort(random.choice(len(vectors), _CHUNK, replace=False))])
 
 

@@ -11,7 +11,7 @@ With a parse, names come from the syntax instead (:mod:`relscout.naming.connecti
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -120,10 +120,10 @@ def name_relations(
     if not 0 < min_share <= 1:
         raise SettingError(f"min_share is {min_share}, but it must be above 0 and at most 1")
     members = _members(instances, labels)
-    samples = {label: _sample(cluster, _size(len(members))) for label, cluster in members.items()}
+    samples = {label: cluster.sample() for label, cluster in members.items()}
     # the order depends on the instances, not on the numbers of the clusters
-    order = sorted(samples, key=lambda label: (min(map(_key, samples[label])), len(members[label]), label))
-    types = {label: _types(members[label]) for label in order}
+    order = sorted(samples, key=lambda label: (min(map(_key, samples[label])), members[label].size, label))
+    types = {label: members[label].types() for label in order}
     signatures = {label: _signature(types[label][0]) for label in order}
     parsed = None
     if rule == "typical" and any(
@@ -161,7 +161,7 @@ def name_relations(
         names[own.label] = RelationName(
             name=name,
             pattern=pattern,
-            head_first=_head_first(members[own.label]),
+            head_first=members[own.label].n_head_first / members[own.label].size,
             ngrams=_ngrams(own.phrases or own.bare),
             types=types[own.label][0],
             type_share=types[own.label][1],
@@ -196,9 +196,40 @@ class _ByWords:
         return self._corpus.bare_phrases(place)
 
 
+class _Members:
+    """What is counted over all instances of a cluster, and the sample of them that is kept."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: list[RelationInstance] = []
+        self._type_pairs: Counter[TypePair] = Counter()
+        self.size = self.n_head_first = 0
+
+    def add(self, instance: RelationInstance) -> None:
+        self.size += 1
+        self.n_head_first += instance.head.start <= instance.tail.start
+        if instance.type_pair != (None, None):
+            self._type_pairs[instance.type_pair] += 1
+        self._kept.append(instance)
+        # sorting seldom costs little, and instances on the disk need not be in memory together
+        if len(self._kept) >= 4 * self._most:
+            self._kept = nsmallest(self._most, self._kept, key=_key)
+
+    def sample(self) -> list[RelationInstance]:
+        return _sample(self._kept, self._most)
+
+    def types(self) -> tuple[TypePair | None, float]:
+        """Return the most frequent types, and the share of the instances that have them."""
+        pairs = self._type_pairs
+        if not pairs:
+            return None, 0.0
+        pair = min(pairs, key=lambda pair: (-pairs[pair], pair[0] or "", pair[1] or ""))
+        return pair, pairs[pair] / self.size
+
+
 def _members(
     instances: Sequence[RelationInstance], labels: Sequence[int] | NDArray[np.integer]
-) -> dict[int, list[RelationInstance]]:
+) -> dict[int, _Members]:
     numbers = np.asarray(labels)
     if numbers.size and not np.issubdtype(numbers.dtype, np.integer):
         raise InputError(f"labels are {numbers.dtype}, but expected integers, one per instance")
@@ -207,10 +238,11 @@ def _members(
             f"labels have shape {numbers.shape}, but there are {len(instances)} instances; "
             f"expected ({len(instances)},): one label per instance"
         )
-    members: dict[int, list[RelationInstance]] = defaultdict(list)
+    present = np.unique(numbers[numbers >= 0]).tolist()
+    members = {label: _Members(_size(len(present))) for label in present}
     for instance, label in zip(instances, numbers.tolist(), strict=True):
         if label >= 0:
-            members[label].append(instance)
+            members[label].add(instance)
     return members
 
 
@@ -232,18 +264,6 @@ def _ngrams(phrases: Sequence[Candidate]) -> tuple[tuple[str, float], ...]:
     for phrase in phrases:
         weights.setdefault(phrase.words, phrase.weight)
     return tuple(weights.items())[:10]
-
-
-def _head_first(cluster: Sequence[RelationInstance]) -> float:
-    return sum(instance.head.start <= instance.tail.start for instance in cluster) / len(cluster)
-
-
-def _types(cluster: Sequence[RelationInstance]) -> tuple[TypePair | None, float]:
-    pairs = Counter(instance.type_pair for instance in cluster if instance.type_pair != (None, None))
-    if not pairs:
-        return None, 0.0
-    pair = min(pairs, key=lambda pair: (-pairs[pair], pair[0] or "", pair[1] or ""))
-    return pair, pairs[pair] / len(cluster)
 
 
 def _signature(types: TypePair | None) -> str | None:

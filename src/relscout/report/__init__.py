@@ -129,7 +129,7 @@ def _template_values(content: Content) -> dict[str, Any]:
         "colours": {relation.id: colour_of(place) for place, relation in enumerate(relations)},
         "total": len(content.instances),
         "largest": max(relation.size for relation in relations) or 1,
-        "pieces": lambda row: pieces(content.instances[row]),
+        "pieces": lambda row: pieces(content.instance(row)),
         "shown_name": shown_name,
         "shown_examples": SHOWN_EXAMPLES,
         "vocabulary": run.get("vocabulary"),
@@ -347,7 +347,7 @@ def _match(match: Match) -> list[Any]:
 def _sentence(content: Content, row: int) -> list[Any]:
     """Return pieces, relation, confidence and origin of a sentence; if known, gold relation, relatedness, polarity."""
     assignments, gold = content.discovery.assignments, content.gold
-    instance = assignments.instances[row]
+    instance = content.instance(row)
     related = None if assignments.related is None else float(assignments.related[row])
     polarity = "asserted" if assignments.polarities is None else assignments.polarities[row]
     fields: list[Any] = [

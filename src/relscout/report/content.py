@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,6 +20,7 @@ from relscout.core.seeding import generator
 from relscout.core.surfaces import folded
 from relscout.discovery import Discovery, ParentRelation, Relation
 from relscout.discovery.relation import forward_name, hierarchy_of
+from relscout.io.shards import take
 
 if TYPE_CHECKING:
     from relscout.metrics import ClusteringScores, Interval
@@ -484,6 +486,14 @@ class Content:
         """The corpus."""
         return self.discovery.assignments.instances
 
+    def instance(self, row: int) -> RelationInstance:
+        """Return a row of the corpus; those on the page were read together."""
+        return self._shown[row] if row in self._shown else self.instances[row]
+
+    @cached_property
+    def _shown(self) -> dict[int, RelationInstance]:
+        return dict(zip(self.shown, take(self.instances, self.shown), strict=True))
+
 
 def gather(
     discovery: Discovery,
@@ -582,7 +592,7 @@ def representations(
         # read only these rows, which may be on disk
         vectors = np.asarray(fitted[places])
     else:
-        vectors = discovery.model.transform([instances[row] for row in rows.tolist()], progress=progress)
+        vectors = discovery.model.transform(take(instances, rows.tolist()), progress=progress)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return rows, np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
 

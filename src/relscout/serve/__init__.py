@@ -29,8 +29,10 @@ class Limits:
     """Most pairs in a request."""
     queue: int = 128
     """Most requests that wait; more get 429."""
-    batch: int = 32
-    """Most requests that are encoded together."""
+    wait: float = 5.0
+    """Longest time in seconds that a request may be expected to wait for others; more get 429."""
+    batch: int = 16
+    """Most requests that are encoded together. More make no request cheaper, and each wait for the others."""
     timeout: float = 30.0
     """Seconds until a request that has no answer gets 504."""
     patience: float = 10.0

@@ -18,7 +18,7 @@ from relscout.core.errors import UnknownNameError
 from relscout.io.writers.jsonl import record
 from relscout.serve import Limits
 from relscout.serve.batching import Batcher, ClosedError, QueueFullError
-from relscout.serve.extraction import Answer, BatchExtractor, RefusedError
+from relscout.serve.extraction import Answer, BatchExtractor, Job, RefusedError
 from relscout.serve.guard import App, Guard, HTTPError, internal, is_loopback
 from relscout.serve.review.api import ASSETS, router_of
 from relscout.serve.review.work import Worker
@@ -35,10 +35,12 @@ _ERRORS = {
     403: "From a page of another origin, or for another host.",
     413: "Too large: the body, a text, or the number of pairs.",
     422: "A field is unknown, missing or wrong.",
-    429: "The queue is full; `Retry-After` says when to come back.",
+    429: "Too many requests wait, or for too long; `Retry-After` says when to come back.",
     503: "The server is shutting down.",
     504: "No answer in time.",
 }
+#: What a text costs next to its characters, in characters.
+_WORK_OF_TEXT = 50
 _KNOWN_FIELDS = tuple(ExtractRequest.model_fields)
 
 
@@ -96,10 +98,13 @@ class Service:
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()
-        self.batcher: Batcher[ExtractRequest, Answer] = Batcher(
-            self.extractor,
+        self.batcher: Batcher[ExtractRequest, Job, Answer] = Batcher(
+            self.extractor.read,
+            self.extractor.answer,
             capacity=self.limits.queue,
             most=self.limits.batch,
+            size=_work,
+            longest_wait=self.limits.wait,
             prepare=self.extractor.prepare,
             on_batch=self.metrics.batches.observe,
         )
@@ -138,7 +143,7 @@ class Service:
             raise HTTPError(
                 429,
                 "queue_full",
-                f"{self.limits.queue} requests wait already; try again later",
+                f"{error}; try again later",
                 retry_after=str(max(1, math.ceil(error.seconds))),
             ) from None
         except ClosedError:
@@ -179,6 +184,12 @@ class Service:
             )
 
 
+def _work(request: ExtractRequest) -> int:
+    """Return what the time of a request is roughly proportional to: characters, and some for each text."""
+    texts = [request.text or "", *(pair.text for pair in request.pairs or ())]
+    return sum(len(text) + _WORK_OF_TEXT for text in texts)
+
+
 def _application(service: Service) -> FastAPI:
     app = FastAPI(
         title="relscout",
@@ -192,15 +203,20 @@ def _application(service: Service) -> FastAPI:
     )
     metrics = service.metrics
 
-    @app.post("/extract", summary="Return the triples of a text, or of marked pairs")
-    async def extract(request: ExtractRequest) -> ExtractResponse:
+    @app.post(
+        "/extract",
+        summary="Return the triples of a text, or of marked pairs",
+        response_model=ExtractResponse,
+    )
+    async def extract(request: ExtractRequest) -> JSONResponse:
         answer = await service.answer(request)
         metrics.triples.inc(len(answer.triples))
-        return ExtractResponse.model_validate(
+        # a response, so that what is known to fit the model is not validated again
+        return JSONResponse(
             {
                 "run": service.version,
                 "triples": list(map(record, answer.triples)),
-                "warnings": answer.warnings,
+                "warnings": list(answer.warnings),
             }
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from relscout.core.errors import InputError, RelscoutError, SettingError
 from relscout.core.instances import RelationInstance, Triple
-from relscout.discovery.extraction import ClassifierExtractor, Extractor
+from relscout.discovery.extraction import ClassifierExtractor, Extractor, Task
 from relscout.discovery.relation import minimum_confidences
 from relscout.encoders import FAR_TOO_UNKNOWN
 from relscout.io.readers.jsonl import instance_of
@@ -42,12 +42,13 @@ class Answer:
 
 
 @dataclass
-class _Job:
+class Job:
     """A request on its way to its answer."""
 
     request: ExtractRequest
     passages: list[Passage] = field(default_factory=list)
     instances: list[RelationInstance] = field(default_factory=list)
+    triples: Sequence[Triple] = ()
     warnings: list[str] = field(default_factory=list)
     english: bool = True
     error: Exception | None = None
@@ -83,28 +84,32 @@ class BatchExtractor:
 
     def __call__(self, requests: Sequence[ExtractRequest]) -> list[Answer | Exception]:
         """Return the answer of each request, or the error that it ends in: a RefusedError if the client is wrong."""
-        jobs = [_Job(request) for request in requests]
+        return self.answer(self.read(requests))
+
+    def read(self, requests: Sequence[ExtractRequest]) -> list[Job]:
+        """Return the jobs of requests, with the pairs of their texts. Needs the annotator only, not the model."""
+        jobs = [Job(request) for request in requests]
         for job in jobs:
             self._guarded(job, self._read)
         for english in (True, False):
             self._annotate([job for job in jobs if job.passages and job.english is english], english=english)
-        answers: list[Answer | Exception] = []
-        with self.extractor.encoded_together(
-            [instance for job in jobs if job.error is None for instance in job.instances]
-        ):
-            for job in jobs:
-                answer = self._guarded(job, self._answer)
-                answers.append(
-                    job.error if answer is None and job.error is not None else answer or Answer(())
-                )
-        return answers
+        return jobs
 
-    def _guarded(self, job: _Job, step: Callable[[_Job], Answer | None]) -> Answer | None:
+    def answer(self, jobs: Sequence[Job]) -> list[Answer | Exception]:
+        """Return the answer of each job, or the error that it ends in."""
+        for job in jobs:
+            self._guarded(job, self._check_readable)
+        self._extract([job for job in jobs if job.error is None and job.instances])
+        for job in jobs:
+            self._guarded(job, self._select)
+        return [job.error or Answer(job.triples, job.warnings) for job in jobs]
+
+    def _guarded(self, job: Job, step: Callable[[Job], None]) -> None:
         """Do a step of a job unless an earlier one failed; an error is kept in the job."""
         if job.error is not None:
-            return None
+            return
         try:
-            return step(job)
+            step(job)
         except RefusedError as error:
             job.error = error
         except RelscoutError as error:
@@ -113,9 +118,8 @@ class BatchExtractor:
         except Exception as error:
             _LOG.exception("a request failed")
             job.error = error
-        return None
 
-    def _read(self, job: _Job) -> None:
+    def _read(self, job: Job) -> None:
         request = job.request
         if request.precision is not None and isinstance(self.extractor, ClassifierExtractor):
             raise RefusedError(
@@ -139,7 +143,7 @@ class BatchExtractor:
         except (InputError, SettingError) as error:
             raise RefusedError(str(error)) from error
 
-    def _annotate(self, jobs: Sequence[_Job], *, english: bool) -> None:
+    def _annotate(self, jobs: Sequence[Job], *, english: bool) -> None:
         """Add the pairs of texts, whose sentences all go through the pipeline together."""
         if not jobs:
             return
@@ -154,7 +158,7 @@ class BatchExtractor:
             for job in jobs:
                 job.warnings.append(_NOT_ENGLISH)
 
-    def _mark(self, jobs: Sequence[_Job], annotator: Annotator) -> None:
+    def _mark(self, jobs: Sequence[Job], annotator: Annotator) -> None:
         passages = [
             replace(passage, source=f"{number}{_MARK}{passage.source}")
             for number, job in enumerate(jobs)
@@ -164,30 +168,40 @@ class BatchExtractor:
             number, _, source = sentence.source.partition(_MARK)
             jobs[int(number)].instances += pairs(replace(sentence, source=source), self.pairing)
 
-    def _answer(self, job: _Job) -> Answer:
-        request, instances = job.request, job.instances
-        if not instances:
-            return Answer((), job.warnings)
-        share = self.extractor.unknown_share(instances)
+    def _check_readable(self, job: Job) -> None:
+        if not job.instances:
+            return
+        share = self.extractor.unknown_share(job.instances)
         if share > FAR_TOO_UNKNOWN and not self.allow_unknown_tokens:
             raise RefusedError(
                 f"{share:.0%} of the tokens of this text are unknown to the encoder of the run, so it cannot be read; "
                 "send text in a language that the run was made for"
             )
-        extraction = self.extractor.extract(
-            instances,
-            every_pair=request.text is not None,
-            precision=request.precision,
-            allow_unknown_tokens=True,
-        )
-        least = minimum_confidences(request.min_confidence, self.extractor.names)
-        triples = [
-            triple
-            for triple in extraction.triples
-            if triple.confidence >= least[triple.relation]
-            and not (request.drop_negated and triple.polarity != "asserted")
+
+    def _extract(self, jobs: Sequence[Job]) -> None:
+        """Add the triples of all jobs, which are scored together."""
+        tasks = [
+            Task(job.instances, every_pair=job.request.text is not None, precision=job.request.precision)
+            for job in jobs
         ]
-        return Answer(triples, [*job.warnings, *map(self._without_path, extraction.warnings)])
+        extractions = self.extractor.extract_together(tasks, allow_unknown_tokens=True) if tasks else []
+        for job, extraction in zip(jobs, extractions, strict=True):
+            if isinstance(extraction, Exception):
+                _LOG.error("a request failed", exc_info=extraction)
+                job.error = extraction
+            else:
+                job.triples = extraction.triples
+                job.warnings += map(self._without_path, extraction.warnings)
+
+    def _select(self, job: Job) -> None:
+        """Leave out the triples that the request does not ask for."""
+        least = minimum_confidences(job.request.min_confidence, self.extractor.names)
+        job.triples = [
+            triple
+            for triple in job.triples
+            if triple.confidence >= least[triple.relation]
+            and not (job.request.drop_negated and triple.polarity != "asserted")
+        ]
 
     def _without_path(self, warning: str) -> str:
         """Return a warning in which the encoder is named without its folder."""

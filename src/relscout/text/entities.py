@@ -164,6 +164,14 @@ class Form:
         if full is not None:
             self.fulls[norm, full] += count
 
+    def merge(self, other: Form) -> None:
+        """Add the counts of the same form in other documents."""
+        self.mentions += other.mentions
+        self.documents |= other.documents
+        self.types += other.types
+        self.norms += other.norms
+        self.fulls += other.fulls
+
 
 class Owners:
     """The entity of each form, updated by decisions."""
@@ -301,40 +309,143 @@ def merge_mentions(
     Raises:
         InputError: A decision names an entity or an alias that does not exist.
     """
-    reads = [(_read(instance, instance.head), _read(instance, instance.tail)) for instance in instances]
-    places: set[tuple[_Read, str, int, int]] = set()
-    texts: defaultdict[tuple[Document, str], dict[int, tuple[int, _Read]]] = defaultdict(dict)
-    for instance, pair in zip(instances, reads, strict=True):
-        text, offset = instance.text, instance.document_start
-        for mention, read in zip((instance.head, instance.tail), pair, strict=True):
-            shift = 0 if offset is None else offset
-            places.add((read, text if offset is None else "", mention.start + shift, mention.end + shift))
-            there = texts[read.document, text]
-            # of mentions with the same start, the longest counts
-            there[mention.start] = max(
-                there.get(mention.start, (0, read)), (mention.end, read), key=lambda entry: entry[0]
-            )
-    counts = Counter(read for read, *_ in places)
-    groups = _groups(counts, _in_brackets(texts))
-    forms: defaultdict[FormKey, Form] = defaultdict(Form)
-    for read, count in counts.items():
-        name = groups.canonical[read.document, read.name]
-        full = read.full if read.norm == name[0] else None
-        form = forms[groups.group_of[read.document, name], read.alias]
-        form.add(count, read.document, norm=name[0], full=full, type=read.type)
+    part = DocumentNames.of(instances)
+    known = part.known()
+    meanings = part.meanings(known)
+    forms, keys = part.forms(known, meanings)
+    return merged_forms(forms, keys, decisions=decisions)
+
+
+def merged_forms(
+    forms: Mapping[FormKey, Form],
+    keys: Sequence[tuple[FormKey, FormKey]],
+    *,
+    decisions: Iterable[Mapping[str, Any]] = (),
+) -> MergedEntities:
+    """Return the entities of forms, and of head and tail of each instance.
+
+    Args:
+        forms: The forms of all mentions, see :meth:`DocumentNames.forms`.
+        keys: Form of head and tail of each instance (N).
+        decisions: As for :func:`merge_mentions`.
+
+    Raises:
+        InputError: A decision names an entity or an alias that does not exist.
+    """
     owners = Owners(forms)
     for decision in decisions:
         owners.apply(decision)
-
-    def owner(read: _Read) -> str:
-        name = groups.canonical[read.document, read.name]
-        return owners.owner_of[groups.group_of[read.document, name], read.alias]
-
     return MergedEntities(
         tuple(sorted(owners.entities(), key=lambda entity: (-entity.mentions, entity.id))),
-        tuple(owner(head) for head, _ in reads),
-        tuple(owner(tail) for _, tail in reads),
+        tuple(owners.owner_of[head] for head, _ in keys),
+        tuple(owners.owner_of[tail] for _, tail in keys),
     )
+
+
+#: Coarse type and normal form of names → their identifiers in knowledge bases.
+Known = Mapping[tuple[str, str], set[str]]
+#: Normal form of an acronym → the entities that documents spell it out as.
+Meanings = Mapping[str, set[Group]]
+
+
+class DocumentNames:
+    """The names in whole documents, before they are compared with those of other documents.
+
+    A corpus may be merged in parts: the unions of the parts' :meth:`known` and then :meth:`meanings` decide the entity
+    of each name, and the sums of their :meth:`forms` describe the entities.
+    """
+
+    def __init__(
+        self,
+        reads: Sequence[tuple[_Read, _Read]],
+        counts: Mapping[_Read, int],
+        brackets: Mapping[Document, Mapping[_Name, set[str]]],
+    ) -> None:
+        self._reads, self._counts = reads, counts
+        documents: defaultdict[Document, list[tuple[_Read, int]]] = defaultdict(list)
+        for read, count in counts.items():
+            documents[read.document].append((read, count))
+        #: The full name of each name in a document.
+        self._canonical: dict[tuple[Document, _Name], _Name] = {}
+        types: defaultdict[tuple[Document, _Name], Counter[CoarseType]] = defaultdict(Counter)
+        self._acronyms: set[tuple[Document, _Name]] = set()
+        for document, own in documents.items():
+            full_names = _within(own, brackets.get(document, {}))
+            for read, count in own:
+                name = full_names[read.name]
+                self._canonical[document, read.name] = name
+                types[document, name][coarse_type(read.type)] += count
+                if acronym_of(read.alias):
+                    self._acronyms.add((document, read.name))
+        self._coarse = {key: _majority(counts) for key, counts in types.items()}
+
+    @classmethod
+    def of(cls, instances: Sequence[RelationInstance]) -> DocumentNames:
+        """Read the mentions of all instances (N) of some documents; a span of a text counts once."""
+        reads = [(_read(instance, instance.head), _read(instance, instance.tail)) for instance in instances]
+        places: set[tuple[_Read, str, int, int]] = set()
+        texts: defaultdict[tuple[Document, str], dict[int, tuple[int, _Read]]] = defaultdict(dict)
+        for instance, pair in zip(instances, reads, strict=True):
+            text, offset = instance.text, instance.document_start
+            for mention, read in zip((instance.head, instance.tail), pair, strict=True):
+                shift = 0 if offset is None else offset
+                places.add((read, text if offset is None else "", mention.start + shift, mention.end + shift))
+                there = texts[read.document, text]
+                # of mentions with the same start, the longest counts
+                there[mention.start] = max(
+                    there.get(mention.start, (0, read)), (mention.end, read), key=lambda entry: entry[0]
+                )
+        return cls(reads, Counter(read for read, *_ in places), _in_brackets(texts))
+
+    def known(self) -> dict[tuple[str, str], set[str]]:
+        """Return the identifiers of the names that have one."""
+        ids: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        for (_, (norm, entity_id)), kind in self._coarse.items():
+            if entity_id is not None:
+                ids[kind, norm].add(entity_id)
+        return dict(ids)
+
+    def meanings(self, known: Known) -> dict[str, set[Group]]:
+        """Return the meanings of acronyms in the documents that spell them out, given the names of all documents."""
+        meanings: defaultdict[str, set[Group]] = defaultdict(set)
+        for document, name in self._acronyms:
+            full = self._canonical[document, name]
+            if full != name:
+                meanings[name[0]].add(self._group(document, full, known))
+        return dict(meanings)
+
+    def forms(
+        self, known: Known, meanings: Meanings
+    ) -> tuple[dict[FormKey, Form], list[tuple[FormKey, FormKey]]]:
+        """Return the forms of the mentions, and those of head and tail of each instance (N).
+
+        Args:
+            known: Identifiers of the names of all documents.
+            meanings: Meanings of the acronyms in all documents.
+        """
+        forms: defaultdict[FormKey, Form] = defaultdict(Form)
+        key_of: dict[_Read, FormKey] = {}
+        for read, count in self._counts.items():
+            name = self._canonical[read.document, read.name]
+            group = self._group(read.document, name, known)
+            key = read.document, name
+            alone = key in self._acronyms and self._canonical[key] == name
+            if alone and name[1] is None and group[0] != "id":
+                kind, meant = self._coarse[key], meanings.get(name[0], ())
+                if len(meant) == 1 and kind not in _WITHOUT_ACRONYMS:
+                    (group,) = meant
+            key_of[read] = group, read.alias
+            full = read.full if read.norm == name[0] else None
+            forms[key_of[read]].add(count, read.document, norm=name[0], full=full, type=read.type)
+        return dict(forms), [(key_of[head], key_of[tail]) for head, tail in self._reads]
+
+    def _group(self, document: Document, name: _Name, known: Known) -> Group:
+        """Return the entity of a full name, apart from the meanings of acronyms."""
+        norm, entity_id = name
+        kind = self._coarse[document, name]
+        if entity_id is None and len(ids := known.get((kind, norm), set())) == 1:
+            (entity_id,) = ids
+        return (kind, norm) if entity_id is None else ("id", entity_id)
 
 
 class _Read(NamedTuple):
@@ -375,53 +486,6 @@ def _in_brackets(
             if acronym and stands_for(acronym, long.full):
                 pairs.setdefault(document, {}).setdefault(short.name, set()).add(long.norm)
     return pairs
-
-
-@dataclass(frozen=True)
-class _Groups:
-    """The full name of each name in a document, and the entity of each full name."""
-
-    canonical: Mapping[tuple[Document, _Name], _Name]
-    group_of: Mapping[tuple[Document, _Name], Group]
-
-
-def _groups(counts: Mapping[_Read, int], brackets: Mapping[Document, Mapping[_Name, set[str]]]) -> _Groups:
-    documents: defaultdict[Document, list[tuple[_Read, int]]] = defaultdict(list)
-    for read, count in counts.items():
-        documents[read.document].append((read, count))
-    canonical: dict[tuple[Document, _Name], _Name] = {}
-    types: defaultdict[tuple[Document, _Name], Counter[CoarseType]] = defaultdict(Counter)
-    acronyms: set[tuple[Document, _Name]] = set()
-    for document, reads in documents.items():
-        full_names = _within(reads, brackets.get(document, {}))
-        for read, count in reads:
-            name = full_names[read.name]
-            canonical[document, read.name] = name
-            types[document, name][coarse_type(read.type)] += count
-            if acronym_of(read.alias):
-                acronyms.add((document, read.name))
-    coarse = {key: _majority(counts) for key, counts in types.items()}
-    ids: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-    for (_, (norm, entity_id)), kind in coarse.items():
-        if entity_id is not None:
-            ids[kind, norm].add(entity_id)
-    group_of: dict[tuple[Document, _Name], Group] = {}
-    for key, kind in coarse.items():
-        norm, entity_id = key[1]
-        if entity_id is None and len(ids[kind, norm]) == 1:
-            (entity_id,) = ids[kind, norm]
-        group_of[key] = (kind, norm) if entity_id is None else ("id", entity_id)
-    # meanings of an acronym in the documents that spell it out
-    meanings: defaultdict[str, set[Group]] = defaultdict(set)
-    for key in acronyms:
-        if canonical[key] != key[1]:
-            meanings[key[1][0]].add(group_of[key[0], canonical[key]])
-    for key in acronyms:
-        norm, entity_id = key[1]
-        alone = canonical[key] == key[1] and entity_id is None and group_of[key][0] != "id"
-        if alone and len(meanings[norm]) == 1 and coarse[key] not in _WITHOUT_ACRONYMS:
-            (group_of[key],) = meanings[norm]
-    return _Groups(canonical, group_of)
 
 
 def _within(reads: Sequence[tuple[_Read, int]], brackets: Mapping[_Name, set[str]]) -> dict[_Name, _Name]:

@@ -7,7 +7,7 @@ the sentence that share an entity: of competing pairs, usually one is expressed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -233,7 +233,11 @@ class Relatedness:
         return sum(width for width, _ in self.parts)
 
     def probabilities(
-        self, instances: Sequence[RelationInstance], vectors: NDArray[np.float32]
+        self,
+        instances: Sequence[RelationInstance],
+        vectors: NDArray[np.float32],
+        *,
+        sets: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float32]:
         """Return the probability that the sentence of each pair expresses a relation between its entities.
 
@@ -243,6 +247,8 @@ class Relatedness:
         Args:
             instances: The pairs, with a parse if available.
             vectors: Their vectors (N, :attr:`dimension`) from the encoder of :attr:`encoder`.
+            sets: Number of the set of each pair (N,), int64, such as that of a request: pairs of other sets do not
+                matter, even those of a document with the same name. By default, all are one set.
 
         Returns:
             (N,), float32, between 0 and 1.
@@ -250,7 +256,7 @@ class Relatedness:
         Raises:
             InputError: The shape of the vectors does not match the instances or the model.
         """
-        logits = self._logits(instances, vectors)
+        logits = self._logits(instances, vectors, sets)
         slope, shift = self.judged
         return _sigmoid(slope * logits + shift).astype(np.float32)
 
@@ -277,9 +283,15 @@ class Relatedness:
         return replace(self, judged=refitted(self._logits(instances, vectors), judged))
 
     def logits(
-        self, instances: Sequence[RelationInstance], vectors: NDArray[np.float32]
+        self,
+        instances: Sequence[RelationInstance],
+        vectors: NDArray[np.float32],
+        *,
+        sets: NDArray[np.int64] | None = None,
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         """Return the mean logit of the networks (N,), the logit of the trees (N,), and which pairs have syntax (N,).
+
+        For the arguments, see :meth:`probabilities`.
 
         Raises:
             InputError: The shape of the vectors does not match the instances or the model.
@@ -289,9 +301,15 @@ class Relatedness:
                 f"the vectors have shape {vectors.shape}, expected ({len(instances)}, {self.dimension}): encode the "
                 "pairs with the encoder that the relatedness model names"
             )
-        features = pair_features(instances)
+        features = np.zeros((len(instances), len(PAIR_FEATURES)), dtype=np.float32)
+        nodes = np.zeros((len(instances), 2), dtype=np.int64)
+        n_nodes = 0
+        for places in _places_of(sets, len(instances)):
+            some = [instances[place] for place in places]
+            features[places] = pair_features(some)
+            nodes[places] = entity_numbers(some) + n_nodes
+            n_nodes = int(nodes[places].max()) + 1
         ordered = in_text_order_of(instances, vectors, self.parts) * np.float32(self.scale)
-        nodes = entity_numbers(instances)
         of_networks = np.zeros(len(instances))
         for network in self.networks:
             of_networks += network_logits(network, ordered, features, nodes) / len(self.networks)
@@ -300,9 +318,12 @@ class Relatedness:
         return of_networks, of_trees, has_syntax
 
     def _logits(
-        self, instances: Sequence[RelationInstance], vectors: NDArray[np.float32]
+        self,
+        instances: Sequence[RelationInstance],
+        vectors: NDArray[np.float32],
+        sets: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float64]:
-        of_networks, of_trees, has_syntax = self.logits(instances, vectors)
+        of_networks, of_trees, has_syntax = self.logits(instances, vectors, sets=sets)
         mixed = (1 - self.tree_share) * of_networks + self.tree_share * of_trees
         (slope, shift), (bare_slope, bare_shift) = self.calibration
         return np.where(has_syntax, slope * mixed + shift, bare_slope * mixed + bare_shift)
@@ -370,6 +391,16 @@ def refitted(logits: NDArray[np.float64], judged: Sequence[bool]) -> tuple[float
 
     fitted = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-2, 2), (-10, 10)]).x
     return float(np.exp(fitted[0])), float(fitted[1])
+
+
+def _places_of(sets: NDArray[np.int64] | None, count: int) -> Iterator[list[int]]:
+    """Yield the positions of the members of each set that has any."""
+    if sets is None:
+        if count:
+            yield list(range(count))
+        return
+    for number in np.unique(sets):
+        yield np.flatnonzero(sets == number).tolist()
 
 
 def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cache, cached_property
 from hashlib import blake2b, file_digest
+from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -339,10 +340,27 @@ _CHARACTERS = 2_000
 
 def looks_english(texts: Iterable[str]) -> bool:
     """Return whether texts are likely English, by the share of frequent English words in a deterministic sample."""
-    sample = sorted({text[:_CHARACTERS] for text in texts}, key=lambda text: (hash_of(text), text))[:_SAMPLED]
-    words = [word.lower() for text in sample for word in _WORD.findall(text)]
-    frequent = frozenset(_ENGLISH.split())
-    return bool(words) and sum(word in frequent for word in words) >= _LEAST_ENGLISH * len(words)
+    sample = EnglishSample()
+    sample.add(texts)
+    return sample.looks_english()
+
+
+class EnglishSample:
+    """Collects the sample of :func:`looks_english` from texts that come in parts."""
+
+    def __init__(self) -> None:
+        self._sample: list[str] = []
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Add texts; neither their order nor how they are divided changes the sample."""
+        distinct = {text[:_CHARACTERS] for text in texts}.union(self._sample)
+        self._sample = nsmallest(_SAMPLED, distinct, key=lambda text: (hash_of(text), text))
+
+    def looks_english(self) -> bool:
+        """Return whether the texts so far are likely English."""
+        words = [word.lower() for text in self._sample for word in _WORD.findall(text)]
+        frequent = frozenset(_ENGLISH.split())
+        return bool(words) and sum(word in frequent for word in words) >= _LEAST_ENGLISH * len(words)
 
 
 def hash_of(text: str) -> int:
@@ -359,7 +377,10 @@ def _parser() -> SpacyPipeline:
 
 
 def with_syntax(
-    instances: Sequence[RelationInstance], *, pipeline: SpacyPipeline | None = None
+    instances: Sequence[RelationInstance],
+    *,
+    pipeline: SpacyPipeline | None = None,
+    english: bool | None = None,
 ) -> list[RelationInstance]:
     """Return the instances with a parse; each distinct text is parsed once.
 
@@ -367,9 +388,12 @@ def with_syntax(
         instances: Instances; existing parses are kept.
         pipeline: The parser; by default the default pipeline, if the texts look English. Texts that are too long for it
             stay without a parse.
+        english: Whether the texts are English, if that is known; decided by these texts by default.
     """
     texts = list(dict.fromkeys(instance.text for instance in instances if instance.parse is None))
-    if not texts or (pipeline is None and not looks_english(texts)):
+    if not texts:
+        return list(instances)
+    if pipeline is None and not (looks_english(texts) if english is None else english):
         return list(instances)
     nlp = (pipeline or _parser()).nlp
     short = [text for text in texts if len(text) <= nlp.max_length]

@@ -161,12 +161,19 @@ def recognise(source: Source) -> str:
         except PluginError as error:
             # a broken package must not hide the formats of others
             warnings.warn(str(error), PluginWarning, stacklevel=2)
-    if source.has_rows:
+    # a folder of tables may hold plain text
+    if source.has_rows and not _is_folder_of_tables(source):
         return "parquet"
     from relscout.io.readers.unknown import why_unknown
 
     fields = {name: getattr(reader(name), "FIELDS", ()) for name in FORMATS} | dict.fromkeys(_others(), ())
     raise InputError(f"{source.path}: {why_unknown(source, fields)}")
+
+
+def _is_folder_of_tables(source: Source) -> bool:
+    from relscout.io.readers.rows import shards_in
+
+    return source.path.is_dir() and bool(shards_in(source.path))
 
 
 def read(

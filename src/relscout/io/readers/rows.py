@@ -1,4 +1,8 @@
-"""Rows of Parquet files, Arrow files and folders that Hugging Face ``datasets`` save, read in batches."""
+"""Rows of Parquet files, Arrow files, folders of Parquet files, and folders that Hugging Face ``datasets`` save.
+
+They are read in batches. The Parquet files of a folder, its shards, are read one after the other, sorted by name, and
+must have the same columns; files whose names begin with a dot or an underscore are ignored, as Spark and Hive do.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,12 @@ if TYPE_CHECKING:
 _PARQUET, _ARROW_FILE, _ARROW_STREAM = ROWS_MAGIC
 _ROWS_PER_BATCH = 1024
 _ROWS_TO_JUDGE = 5
+
+
+def shards_in(folder: Path) -> list[Path]:
+    """Return the Parquet files of a folder, sorted by name; none if it holds anything else."""
+    files = sorted(path for path in folder.iterdir() if not path.name.startswith((".", "_")))
+    return files if all(path.suffix == ".parquet" and path.is_file() for path in files) else []
 
 
 def first_rows(path: Path) -> str:
@@ -56,7 +66,8 @@ def rows(
 ) -> Iterator[tuple[str, dict[str, Any] | RecordError]]:
     """Yield ``("row N", {column: value})``, N from 1; class labels of Hugging Face datasets become names.
 
-    A row that cannot be read comes as its error. A file that breaks off is one last error.
+    A row that cannot be read comes as its error. A file that breaks off is one last error. In a folder of Parquet
+    files, the place is ``"FILE, row N"``, N from 1 in each file.
 
     Args:
         path: The file or folder.
@@ -67,14 +78,26 @@ def rows(
         InputError: The file is damaged, packed with gzip, or a folder holds several splits.
     """
     number = 0
-    for file in _files(path):
+    files = _files(path)
+    in_shards = path.is_dir() and files == shards_in(path)
+    known: set[str] | None = None
+    for file in files:
         schema, batches = _opened(path, file, columns, per_batch)
         features = _features(schema)
+        shard = ""
+        if in_shards:
+            number, shard = 0, f"{file.name}, "
+            names = set(schema.names)
+            if (known := known or names) != names:
+                raise InputError(
+                    f"{file}: the column {min(known ^ names)!r} is not in every file of the folder, as {files[0].name} "
+                    "shows; give a folder of files with the same columns"
+                )
         while True:
             try:
                 batch = next(batches, None)
             except _failures() as error:
-                place = f"after row {number}"
+                place = f"{shard}after row {number}"
                 yield (
                     place,
                     RecordError(path, place, f"the {_kind(file)} is damaged or cut off ({_line(error)})"),
@@ -84,7 +107,7 @@ def rows(
                 break
             for row in _batch_rows(batch):
                 number += 1
-                place = f"row {number}"
+                place = f"{shard}row {number}"
                 if isinstance(row, Exception):
                     foreign = isinstance(row, UnicodeDecodeError)
                     reason = (
@@ -115,8 +138,10 @@ def _files(path: Path) -> list[Path]:
             )
         return _files(path / splits[0])
     if not (path / "state.json").is_file():
+        if files := shards_in(path):
+            return files
         raise InputError(
-            f"{path}: the folder has no state.json; expected a folder that datasets' save_to_disk wrote"
+            f"{path}: expected a folder of Parquet files and nothing else, or one that datasets' save_to_disk wrote"
         )
     return [path / name for name in _listed(path / "state.json", "_data_files")]
 
@@ -156,7 +181,7 @@ def _opened(
             stream = pa.ipc.open_stream(path)
             return stream.schema, _selected(iter(stream), columns)
     except _failures() as error:
-        raise InputError(f"{given}: the {_kind(path)} is damaged or cut off ({_line(error)})") from error
+        raise InputError(f"{path}: the {_kind(path)} is damaged or cut off ({_line(error)})") from error
     raise InputError(f"{given}: {path.name} is neither a Parquet nor an Arrow file")
 
 

@@ -106,9 +106,12 @@ class Source:
 
     @cached_property
     def has_rows(self) -> bool:
-        """Whether it is a Parquet or Arrow file, or a folder of Hugging Face datasets."""
+        """Whether it is a Parquet or Arrow file, a folder of Parquet files, or one of Hugging Face datasets."""
         if self.path.is_dir():
-            return any((self.path / name).is_file() for name in ("state.json", "dataset_dict.json"))
+            from relscout.io.readers.rows import shards_in
+
+            datasets = ("state.json", "dataset_dict.json")
+            return any((self.path / name).is_file() for name in datasets) or bool(shards_in(self.path))
         return self.sample.startswith(ROWS_MAGIC)
 
     def open(self) -> IO[bytes]:

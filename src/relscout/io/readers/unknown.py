@@ -124,8 +124,8 @@ def _binary(sample: bytes) -> tuple[str, str] | None:
 def _about_folder(folder: Path) -> str:
     files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
     lacks = (
-        "the folder holds no pair of .txt and .ann files (brat), no .xmi files with their TypeSystem.xml, and no "
-        "state.json (Hugging Face datasets)"
+        "the folder holds no pair of .txt and .ann files (brat), no .xmi files with their TypeSystem.xml, no "
+        "state.json (Hugging Face datasets), and not only .parquet files with marked pairs"
     )
     if not files:
         inside = sorted(path for path in folder.iterdir() if path.is_dir())

@@ -98,13 +98,14 @@ def fact_properties(fact: Fact) -> _Values:
     }
 
 
-def _nodes(entities: Entities) -> Iterator[tuple[str, str, _Values]]:
-    """Yield URI, name and properties."""
+def nodes(entities: Entities) -> Iterator[tuple[str, str, _Values]]:
+    """Yield URI, name and properties of the entities of triples."""
     for uri, entity in entities:
         yield uri, entity.name, {"type": sorted(entity.types)}
 
 
-def _merged_nodes(facts: Iterable[Fact]) -> Iterator[tuple[str, str, _Values]]:
+def merged_nodes(facts: Iterable[Fact]) -> Iterator[tuple[str, str, _Values]]:
+    """Yield URI, name and properties of the entities of facts."""
     for uri, entity in merged_entities(facts):
         yield (
             uri,
@@ -137,7 +138,7 @@ class _GraphML:
                 ends = entities.add(instance, instance.head), entities.add(instance, instance.tail)
                 edges.write(_edge(ends, triple.relation, triple_properties(triple)))
             stream.write(_head(_ENTITY, _TRIPLE))
-            stream.writelines(_node(*node) for node in _nodes(entities))
+            stream.writelines(_node(*node) for node in nodes(entities))
             edges.seek(0)
             shutil.copyfileobj(edges, stream)
             stream.write(_FOOT)
@@ -151,7 +152,7 @@ class _GraphML:
         given = list(facts)
         with text_file(path) as stream:
             stream.write(_head(_MERGED_ENTITY, _FACT))
-            stream.writelines(_node(*node) for node in _merged_nodes(given))
+            stream.writelines(_node(*node) for node in merged_nodes(given))
             for fact in given:
                 ends = merged_entity_uri(fact.head), merged_entity_uri(fact.tail)
                 stream.write(_edge(ends, fact.relation, fact_properties(fact)))
@@ -228,7 +229,7 @@ class _Neo4j:
                 for triple in triples
             )
             _write_table(folder / RELATIONS, _relation_columns(_TRIPLE), rows)
-            _write_table(folder / ENTITIES, _entity_columns(_ENTITY), map(_entity_row, _nodes(entities)))
+            _write_table(folder / ENTITIES, _entity_columns(_ENTITY), map(_entity_row, nodes(entities)))
 
     def write_facts(self, facts: Iterable[Fact], path: Path) -> None:
         """Write both files for facts and their entities; an older export is replaced as by :meth:`write`.
@@ -247,8 +248,8 @@ class _Neo4j:
                 for fact in given
             )
             _write_table(folder / RELATIONS, _relation_columns(_FACT), rows)
-            nodes = map(_entity_row, _merged_nodes(given))
-            _write_table(folder / ENTITIES, _entity_columns(_MERGED_ENTITY), nodes)
+            entities = map(_entity_row, merged_nodes(given))
+            _write_table(folder / ENTITIES, _entity_columns(_MERGED_ENTITY), entities)
 
 
 NEO4J: Final = _Neo4j()
@@ -282,10 +283,15 @@ def _relationship(of: Triple | Fact, values: _Values) -> list[_Value]:
 
 def _entity_row(node: tuple[str, str, _Values]) -> list[_Value]:
     uri, name, values = node
-    # ";" would split the label
-    labels = {re.sub(r"\W+", "_", entity_type).strip("_") for entity_type in _strings(values["type"])}
     fields = (_field(value) for name, value in values.items() if name != "type")
-    return [uri, _line(name), *fields, ";".join(["Entity", *sorted(labels - {"", "Entity"})])]
+    return [uri, _line(name), *fields, ";".join(labels(values))]
+
+
+def labels(values: _Values) -> list[str]:
+    """Return the labels of a node with some properties: ``Entity``, then its types as Cypher names."""
+    # ";" would split the label
+    types = {re.sub(r"\W+", "_", entity_type).strip("_") for entity_type in _strings(values["type"])}
+    return ["Entity", *sorted(types - {"", "Entity"})]
 
 
 def _field(value: _Value) -> _Value:

@@ -72,7 +72,8 @@ TYPE = RDF + "type"
 INTEGER = XSD + "integer"
 DOUBLE = XSD + "double"
 
-_PREFIXES = {
+#: Prefixes of Turtle, which queries may use without declaring them.
+PREFIXES = {
     "owl": OWL,
     "rdf": RDF,
     "rdfs": RDFS,
@@ -154,12 +155,6 @@ def _n_triples(described: Iterable[Description]) -> Iterator[str]:
 def _turtle(described: Iterable[Description]) -> Iterator[str]:
     """Yield one sentence per subject."""
 
-    def shortened(uri: str) -> str:
-        for prefix, namespace in _PREFIXES.items():
-            if uri.startswith(namespace) and _LOCAL_NAME.fullmatch(uri, len(namespace)):
-                return f"{prefix}:{uri[len(namespace) :]}"
-        return f"<{uri}>"
-
     def term(of: str | Literal) -> str:
         if isinstance(of, str):
             return shortened(of)
@@ -167,12 +162,20 @@ def _turtle(described: Iterable[Description]) -> Iterator[str]:
             return _quoted(of.value)
         return of.value if of.datatype == INTEGER else f"{_quoted(of.value)}^^{shortened(of.datatype)}"
 
-    for prefix, namespace in _PREFIXES.items():
+    for prefix, namespace in PREFIXES.items():
         yield f"@prefix {prefix}: <{namespace}> .\n"
     for uri, properties in described:
         verbs = ("a" if predicate == TYPE else shortened(predicate) for predicate, _ in properties)
         parts = (f"{verb} {term(target)}" for verb, (_, target) in zip(verbs, properties, strict=True))
         yield f"\n{shortened(uri) if uri else '[]'} " + " ;\n    ".join(parts) + " .\n"
+
+
+def shortened(uri: str) -> str:
+    """Return a URI as Turtle and SPARQL write it: with a prefix of :data:`PREFIXES`, or in angle brackets."""
+    for prefix, namespace in PREFIXES.items():
+        if uri.startswith(namespace) and _LOCAL_NAME.fullmatch(uri, len(namespace)):
+            return f"{prefix}:{uri[len(namespace) :]}"
+    return f"<{uri}>"
 
 
 NTRIPLES: Final = RdfWriter("N-Triples (RDF), with the sentence of every triple by reification", _n_triples)

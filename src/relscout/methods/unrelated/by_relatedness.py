@@ -98,7 +98,12 @@ class RelatednessDetector:
         return other
 
     def probabilities(
-        self, instances: Sequence[RelationInstance], *, encoder: Encoder, progress: Progress
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        encoder: Encoder,
+        progress: Progress,
+        sets: NDArray[np.int64] | None = None,
     ) -> NDArray[np.float32]:
         """Return the probability (N,), float32, that each sentence expresses a relation between its pair.
 
@@ -106,11 +111,14 @@ class RelatednessDetector:
             instances: The pairs.
             encoder: The method's encoder, which is used if the relatedness model needs the same vectors.
             progress: Progress callback.
+            sets: Number of the set of each pair (N,), int64: pairs of other sets do not matter. By default, all are
+                one set.
         """
         order = canonical_order(instances)
         ordered = [instances[place] for place in order]
         vectors = self.vectors(ordered, encoder=encoder, progress=progress)
-        return scattered(self.model.probabilities(ordered, vectors)[:, None], order)[:, 0]
+        in_order = None if sets is None else sets[order]
+        return scattered(self.model.probabilities(ordered, vectors, sets=in_order)[:, None], order)[:, 0]
 
     def vectors(
         self, instances: Sequence[RelationInstance], *, encoder: Encoder, progress: Progress

@@ -214,12 +214,23 @@ class NoRelationWrapper(Estimator):
         return self
 
     def relatedness(
-        self, instances: Sequence[RelationInstance], *, progress: Progress = silent
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        sets: NDArray[np.int64] | None = None,
+        progress: Progress = silent,
     ) -> NDArray[np.float32] | None:
-        """Return the probability (N,), float32, that each pair is related; ``None`` if it is not estimated."""
+        """Return the probability (N,), float32, that each pair is related; ``None`` if it is not estimated.
+
+        Args:
+            instances: The pairs.
+            sets: Number of the set of each pair (N,), int64: pairs of other sets do not matter. By default, all are
+                one set.
+            progress: Progress callback.
+        """
         if not isinstance(self._detector, RelatednessDetector):
             return None
-        return self._detector.probabilities(instances, encoder=self.encoder, progress=progress)
+        return self._detector.probabilities(instances, encoder=self.encoder, progress=progress, sets=sets)
 
     @contextmanager
     def _cached(self) -> Iterator[None]:

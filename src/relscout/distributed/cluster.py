@@ -1,0 +1,298 @@
+"""Ray: reaching a cluster, checking its nodes, and giving shards to workers that may die."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import socket
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import islice
+from math import inf
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from relscout.core.errors import (
+    ArtifactError,
+    InputError,
+    MissingExtraError,
+    OutputError,
+    RelscoutError,
+    SettingError,
+)
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+#: How often a shard is started again after its worker died.
+_RETRIES = 3
+#: Names that stand for no host: a cluster in this process's machine, and the cluster that runs on it already.
+LOCAL, AUTO = "local", "auto"
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Where Ray runs, and how much of it to use.
+
+    Raises:
+        SettingError: A value is out of range.
+    """
+
+    address: str = LOCAL
+    """``local`` starts Ray on this machine, ``auto`` uses the cluster that this machine belongs to, ``HOST:PORT`` is
+    the address of the head node of a cluster."""
+    workers: int | None = None
+    """Number of worker processes, from 1; ``None``: one for each GPU, or without any for each CPU."""
+    timeout: float = 60.0
+    """Seconds to wait for the address, and for an answer of each node."""
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and self.workers < 1:
+            raise SettingError(f"workers is {self.workers}; expected a whole number from 1")
+        if not 0 < self.timeout < inf:
+            raise SettingError(f"timeout is {self.timeout}; expected a number of seconds above 0")
+        if self.address not in (LOCAL, AUTO):
+            _host_and_port(self.address)
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[ModuleType]:
+        """Connect to Ray, and disconnect at the end; a connection that this process has already is used and kept.
+
+        Raises:
+            InputError: Nothing answers at the address in time.
+            MissingExtraError: Ray is not installed.
+            SettingError: The cluster has another version of Ray or Python.
+        """
+        ray = _ray()
+        if self.address not in (LOCAL, AUTO):
+            self._check_listening()
+        if ray.is_initialized():
+            yield ray
+            return
+        self._connect(ray)
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
+
+    def _connect(self, ray: ModuleType) -> None:
+        # nothing is reported to anybody, unless the user has allowed it
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        quiet: dict[str, Any] = {"logging_level": "ERROR", "configure_logging": False, "log_to_driver": False}
+        where: dict[str, Any] = {"num_cpus": self.workers, "include_dashboard": False}
+        if self.address == LOCAL:
+            where["address"] = "local"
+        else:
+            where = {"address": self.address}
+        try:
+            ray.init(**where, **quiet)
+        except (ConnectionError, TimeoutError, ValueError) as error:
+            start = "; start a cluster with 'ray start --head', or use --ray local" * (self.address != LOCAL)
+            raise InputError(f"Ray does not answer at {self.address!r}: {_line(error)}{start}") from error
+        except RuntimeError as error:
+            raise SettingError(
+                f"this process cannot join the Ray cluster {self.address!r}: {_line(error)}; use the same versions of "
+                "Ray and Python on all machines"
+            ) from error
+
+    def _check_listening(self) -> None:
+        # Ray itself would wait for minutes, and then end the process
+        host, port = _host_and_port(self.address)
+        try:
+            socket.create_connection((host, port), timeout=self.timeout).close()
+        except OSError as error:
+            raise InputError(
+                f"Ray does not answer at {self.address!r} within {self.timeout:g} s ({error.strerror or error}); check "
+                "host and port, which 'ray start --head' prints, or use --ray local"
+            ) from error
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    if not host or not port.isascii() or not port.isdecimal() or not 0 < int(port) < 2**16 or "//" in host:
+        raise SettingError(
+            f"the address of Ray is {address!r}; expected local, auto, or HOST:PORT such as 10.0.0.1:6379"
+        )
+    return host.strip("[]"), int(port)
+
+
+def _ray() -> ModuleType:
+    try:
+        import ray
+    except ImportError as error:
+        raise MissingExtraError("work on several processes or machines", "ray") from error
+    return ray
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error that a worker has caught; exceptions themselves do not all survive the way back.
+
+    Args:
+        node: Name of the machine.
+        message: Text of the error.
+        kind: ``input`` if the content of the shard is wrong, ``output`` if the machine could not write or read,
+            ``setting`` if every shard will fail.
+    """
+
+    node: str
+    message: str
+    kind: Literal["input", "output", "setting"]
+
+    def error(self) -> RelscoutError:
+        """Return the error for the user."""
+        kind = {"input": InputError, "output": OutputError, "setting": SettingError}[self.kind]
+        return kind(f"on node {self.node}: {self.message}")
+
+
+def caught(work: Callable[[], Any]) -> Any:
+    """Return what a function returns, or its error as a :class:`Failure` if it is one that relscout raises."""
+    node = platform.node()
+    try:
+        return work()
+    except OutputError as error:
+        return Failure(node, str(error), "output")
+    except (InputError, ArtifactError) as error:
+        return Failure(node, str(error), "input")
+    except RelscoutError as error:
+        return Failure(node, str(error), "setting")
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return Failure(node, f"{where}{error.strerror or error}", "output")
+
+
+def check_nodes(ray: ModuleType, folder: Path, *, timeout: float) -> None:
+    """Create the working folder, and check that every node sees it and has this version of relscout.
+
+    Args:
+        ray: The connected Ray.
+        folder: The working folder.
+        timeout: Seconds to wait for the answers.
+
+    Raises:
+        InputError: A node does not answer in time.
+        OutputError: The folder cannot be created.
+        SettingError: A node has another version, or cannot see the folder.
+    """
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+    mine = _described(folder)
+    remote = ray.remote(num_cpus=0, max_retries=0)(_described)
+    deadline = time.monotonic() + timeout
+    asked = {
+        node["NodeManagerHostname"]: remote.options(
+            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+        ).remote(folder)
+        for node in ray.nodes()
+        if node["Alive"]
+    }
+    for name, answer in asked.items():
+        try:
+            theirs = ray.get(answer, timeout=max(deadline - time.monotonic(), 0.1))
+        except ray.exceptions.GetTimeoutError as error:
+            raise InputError(
+                f"the node {name} does not answer within {timeout:g} s; is it overloaded?"
+            ) from error
+        except ray.exceptions.RayError as error:
+            raise SettingError(
+                f"the node {name} cannot run relscout {mine['relscout']}: {_line(error)}; install it on every node"
+            ) from error
+        compare(name, mine, theirs, folder)
+
+
+def compare(name: str, mine: Mapping[str, Any], theirs: Mapping[str, Any], folder: Path) -> None:
+    """Compare a node with this machine.
+
+    Args:
+        name: Name of the node.
+        mine: Versions of this machine.
+        theirs: Versions of the node, and whether it sees the folder.
+        folder: The working folder.
+
+    Raises:
+        SettingError: The node has another version, or cannot see the folder.
+    """
+    for what in ("relscout", "python", "ray"):
+        if theirs[what] != mine[what]:
+            raise SettingError(
+                f"the node {name} has {what} {theirs[what]}, this machine {mine[what]}; install the same version on "
+                "every node"
+            )
+    if not theirs["folder"]:
+        raise SettingError(
+            f"the node {name} cannot see {folder}; name a folder on storage that all nodes share, with --work"
+        )
+
+
+def _described(folder: Path) -> dict[str, Any]:
+    return {
+        "relscout": version("relscout"),
+        "python": platform.python_version(),
+        "ray": version("ray"),
+        "folder": folder.is_dir(),
+    }
+
+
+def worked(
+    ray: ModuleType,
+    function: Callable[..., Any],
+    items: Iterable[Item],
+    *shared: Any,
+    workers: int | None = None,
+) -> Iterator[tuple[Item, Any]]:
+    """Yield each item with what a function returns for it on a worker, in the order in which they are done.
+
+    A worker has one item at a time, so that a slow worker delays nothing but its own item, and nothing more is held in
+    memory. If it dies, the item is done again, up to three times. Ray keeps the processes, so that a function may keep
+    what it has loaded.
+
+    Args:
+        ray: The connected Ray.
+        function: Called with an item and what is shared.
+        items: The items.
+        shared: Further arguments, or references to them.
+        workers: Number of items in work; by default as many as there are GPUs or, without any, CPUs.
+
+    Yields:
+        The item, and the result or a :class:`Failure` if the workers of the item died again and again.
+    """
+    resources = ray.cluster_resources()
+    gpus, cpus = int(resources.get("GPU", 0)), max(int(resources.get("CPU", 1)), 1)
+    number = workers or gpus or cpus
+    share = {"num_gpus": min(1.0, gpus / number)} if gpus else {"num_cpus": min(1.0, cpus / number)}
+    # without max_calls, Ray ends a process with a GPU after every call
+    remote = ray.remote(**share, max_retries=_RETRIES, max_calls=0)(function)
+    running: dict[Any, Item] = {}
+    stream = iter(items)
+    while True:
+        for item in islice(stream, number - len(running)):
+            running[remote.remote(item, *shared)] = item
+        if not running:
+            return
+        (done,), _ = ray.wait(list(running), num_returns=1)
+        item = running.pop(done)
+        try:
+            result = ray.get(done)
+        except ray.exceptions.RayTaskError:
+            raise
+        except ray.exceptions.RayError as error:
+            times = _RETRIES + 1
+            result = Failure(
+                "unknown",
+                f"the worker died {times} times ({_line(error)}); is there too little memory?",
+                "input",
+            )
+        yield item, result

@@ -114,7 +114,8 @@ def _cosines(pool: Pool, relations: NDArray[np.int64]) -> NDArray[np.float32]:
         same = (relations[:, None] == relations[None, :]).astype(np.float32)
         cosines = same * np.float32(_SAME_RELATION ** (1 / _SHARPNESS))
         np.fill_diagonal(cosines, 1)
-        return np.minimum(cosines, LEAST_COSINE - 0.01) + np.eye(len(relations), dtype=np.float32)
+        below = np.minimum(cosines, LEAST_COSINE - 0.01)
+        return np.asarray(below + np.eye(len(relations), dtype=np.float32), dtype=np.float32)
     return np.asarray(pool.vectors @ pool.vectors.T, dtype=np.float32)
 
 

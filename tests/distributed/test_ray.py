@@ -25,6 +25,7 @@ from relscout.distributed import Marking, extract, find_facts
 from relscout.distributed import discover as discover_sharded
 from relscout.distributed.cluster import AUTO, Cluster
 from relscout.distributed.plan import measured
+from relscout.distributed.working import claimed
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.text import MarkedSentence, Passage, marked_sentence
 from relscout.text.pairs import mark
@@ -258,7 +259,8 @@ def test_broken_shards_are_skipped_and_listed(run, passages, tmp_path):
 
 
 def test_a_node_that_cannot_write_is_an_error_that_names_node_and_path(run, instances, tmp_path):
-    (tmp_path / "scored").touch()
+    with claimed(tmp_path):
+        (tmp_path / "scored").touch()
     with pytest.raises(OutputError, match=rf"on node .*{tmp_path}/scored"):
         extract(run, instances[:20], work=tmp_path, broken="skip")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -7,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from relscout.core.errors import InputError, OutputError, SettingError
+from relscout.core.files import files_in
 from relscout.core.instances import Parse, RelationInstance, Triple
 from relscout.distributed.shards import (
     PASSAGES,
@@ -19,6 +21,7 @@ from relscout.distributed.shards import (
     read_triples,
     write_summary,
 )
+from relscout.distributed.working import check_apart, claimed, remove
 from relscout.encoders.inputs import joined_unknown_share
 from relscout.io.shards import INSTANCES, read_shard, write_shard
 from relscout.text import Passage
@@ -149,3 +152,55 @@ def test_ray_is_imported_when_it_is_used():
     code = "import sys, relscout.distributed.extracting, relscout.cli.extract; print('ray' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+CLAIM = """
+import sys
+from pathlib import Path
+from relscout.distributed.working import claimed
+
+with claimed(Path(sys.argv[1])):
+    print("claimed")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks")
+def test_one_command_at_a_time_uses_a_working_folder(tmp_path):
+    other = [sys.executable, "-c", CLAIM, str(tmp_path / "work")]
+    with claimed(tmp_path / "work"), claimed(tmp_path / "work"):
+        refused = subprocess.run(other, capture_output=True, text=True, check=False)
+    assert f"is in use by another command (process {os.getpid()} on " in refused.stderr
+    assert subprocess.run(other, capture_output=True, text=True, check=True).stdout == "claimed\n"
+
+
+def test_a_folder_with_other_files_is_no_working_folder(tmp_path):
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "part-00000.parquet").write_text("mine")
+    with pytest.raises(SettingError, match="holds 'input' and is not a working folder"), claimed(tmp_path):
+        pass
+    remove(tmp_path)
+    assert (tmp_path / "input" / "part-00000.parquet").read_text() == "mine"
+
+
+def test_only_what_relscout_wrote_is_removed(tmp_path):
+    for name in ("ours", "shared"):
+        with claimed(tmp_path / name) as work:
+            cut([pair("Ada met Bob.")], work)
+    (tmp_path / "shared" / "notes.txt").touch()
+    remove(tmp_path / "ours")
+    remove(tmp_path / "shared")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "shared", tmp_path / "shared" / "notes.txt"]
+
+
+def test_the_input_is_not_in_the_working_folder(tmp_path):
+    for path in (tmp_path / "work", tmp_path / "work" / "input" / "part-00000.parquet"):
+        with pytest.raises(SettingError, match="is in the working folder"):
+            check_apart(tmp_path / "work", [path])
+    check_apart(tmp_path / "work", [tmp_path, tmp_path / "workshop.jsonl"])
+
+
+def test_a_working_folder_in_an_input_is_not_read(tmp_path):
+    (tmp_path / "pairs.jsonl").touch()
+    with claimed(tmp_path / "work") as work:
+        cut([pair("Ada met Bob.")], work)
+    assert list(files_in(tmp_path)) == [tmp_path / "pairs.jsonl"]

@@ -46,6 +46,7 @@ from relscout.distributed.shards import (
     read_triples,
     write_summary,
 )
+from relscout.distributed.working import claimed
 from relscout.encoders import (
     check_share,
     loss_warnings,
@@ -312,7 +313,8 @@ def extract(
         ArtifactError: The run is damaged.
         InputError: There is nothing to read, a shard is broken, or Ray does not answer.
         OutputError: A node cannot write to the working folder, or its disk is full.
-        SettingError: A setting is invalid, or the nodes differ in their versions.
+        SettingError: A setting is invalid, the nodes differ in their versions, or the working folder is in use or
+            holds other files.
         MissingExtraError: Ray is not installed.
     """
     cluster = cluster or Cluster()
@@ -323,7 +325,7 @@ def extract(
             f"{folder} has an encoder of your own, which workers cannot load; apply it with Discovery.predict"
         )
     least = minimum_confidences(min_confidence, loaded.names.values())
-    with cluster.connected() as ray:
+    with cluster.connected() as ray, claimed(work):
         check_nodes(ray, work, timeout=cluster.timeout)
         corpus = cut(rows, work, shard_size=shard_size)
         of_text = corpus.kind == "passages"

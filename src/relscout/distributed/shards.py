@@ -6,6 +6,8 @@
     reading/summary.json                how long it took to read
     scored/KEY/part-00000.parquet       what the model says of the pairs of a shard, and summary.json
     triples/KEY/part-00000.parquet      the triples of a shard, and summary.json
+    vectors/KEY/vectors.npy             the vectors of a shard, and summary.json
+    relscout-work.json                  the process that uses the folder (:mod:`relscout.distributed.working`)
 
 A KEY is a hash of the content of the shard and of everything else that determines the result. A folder with a
 ``summary.json``, which is written last, is done, and never computed again. Shards hold whole documents, because what a
@@ -31,7 +33,7 @@ from relscout.text import Passage
 
 #: Passages, or marked pairs, of a shard, unless the user decides otherwise.
 SHARD_SIZE = 2_000
-INPUT, SCORED, TRIPLES_FOLDER, READ = "input", "scored", "triples", "reading"
+INPUT, SCORED, TRIPLES_FOLDER, READ, VECTORS = "input", "scored", "triples", "reading", "vectors"
 SUMMARY = "summary.json"
 
 _Row = Passage | RelationInstance

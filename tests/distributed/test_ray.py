@@ -305,6 +305,18 @@ def test_files_that_cannot_be_read_are_skipped_and_listed(run, instances, tmp_pa
         "local",
     ]
     assert run_command(command) == 2
+    nothing = [
+        "extract",
+        str(run),
+        files[2],
+        *command[command.index("--no-cache") :],
+        "--broken-shards",
+        "skip",
+    ]
+    assert run_command(nothing) == 2
+    assert re.search(
+        "note: skipped: .*missing.jsonl: .*\n.*nothing to read", capsys.readouterr().err, re.DOTALL
+    )
     assert run_command([*command, "--broken-shards", "skip"]) == 0
     notes = capsys.readouterr().err
     assert "note: skipped: " in notes

@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from relscout.cli import options
 from relscout.cli.command_files import asked_for
-from relscout.cli.reading import NOTHING_PAIRED, TextReading
+from relscout.cli.reading import NOTHING_PAIRED, TextReading, listed
 from relscout.cli.screen import Skipped, excerpt, output, print_json, progress_bars, say, say_note
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import Fact, RelationInstance
@@ -285,7 +285,7 @@ def _discover_sharded(
     size: dict[str, Any] = {} if sharding.shard_size is None else {"shard_size": sharding.shard_size}
     work, cluster = sharding.folder(out), sharding.cluster
     check_apart(work, inputs)
-    with cluster.connected():
+    with listed(lost), cluster.connected():
         held.enter_context(claimed(work))
         discovery = discover(
             cast("Iterator[RelationInstance]", rows),
@@ -296,8 +296,6 @@ def _discover_sharded(
             **chosen,
         )
     skipped.report()
-    for broken in lost:
-        say_note(f"skipped: {broken}")
     return discovery
 
 

@@ -15,7 +15,7 @@ import typer
 
 from relscout.cli import options
 from relscout.cli.options import check_file, written_files
-from relscout.cli.reading import NOTHING_PAIRED, TextReading
+from relscout.cli.reading import NOTHING_PAIRED, TextReading, listed
 from relscout.cli.screen import Skipped, excerpt, progress_bars, say, say_note
 from relscout.core.errors import SettingError
 from relscout.core.wording import counted
@@ -313,7 +313,7 @@ def _extract_sharded(
     work, cluster, skipped = sharding.folder(out), sharding.cluster, Skipped()
     lost: list[str] = []
     check_apart(work, inputs)
-    with progress_bars(resumable=True) as progress, cluster.connected():
+    with listed(lost), progress_bars(resumable=True) as progress, cluster.connected():
         held.enter_context(claimed(work))
         rows, marking = reading.rows(inputs, skipped, lost=lost if sharding.broken_shards == "skip" else None)
         extraction = extract(
@@ -339,7 +339,7 @@ def _extract_sharded(
             say_note(NOTHING_PAIRED)
     for warning in extraction.warnings:
         say_note(warning)
-    for broken in (*lost, *extraction.skipped):
+    for broken in extraction.skipped:
         say_note(f"skipped: {broken}")
     if not facts:
         _note_doubted(extraction.doubted)

@@ -10,6 +10,8 @@ import pytest
 from relscout.core.errors import InputError, OutputError, SettingError
 from relscout.core.files import files_in
 from relscout.core.instances import Parse, RelationInstance, Triple
+from relscout.core.progress import silent
+from relscout.distributed.extracting import Job, Pass, score
 from relscout.distributed.shards import (
     PASSAGES,
     SCORED_PAIRS,
@@ -146,6 +148,18 @@ def test_unknown_tokens_of_parts_are_joined_as_those_of_the_whole(tiny_bert, cor
     texts = [instance.text for instance in corpus[:700]] + ["", "猫 が いる", "Ελλάδα"]
     parts = [encoder.unknown_shares(texts[start::3]) for start in range(3)]
     assert 0 < encoder.unknown_share(texts) == joined_unknown_share(parts)
+
+
+def test_a_node_that_cannot_load_the_run_breaks_no_shard(tmp_path):
+    corpus = cut([pair("Ada met Bob.")], tmp_path / "work")
+    job = Job(tmp_path / "run", corpus, None, relatedness=False, least={}, drop_negated=False, described="")
+    failure = score(0, job)
+    assert failure is not None
+    assert failure.message.startswith(f"cannot load the run {tmp_path / 'run'}")
+    for broken in ("raise", "skip"):
+        passed = Pass(None, None, corpus, broken, silent)
+        with pytest.raises(SettingError, match=f"on node {failure.node}: cannot load"):
+            passed.note(0, failure)
 
 
 def test_ray_is_imported_when_it_is_used():

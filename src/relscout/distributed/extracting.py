@@ -218,7 +218,14 @@ def _scorer(job: Job) -> _Scorer:
     key = f"{job.run}\n{job.described}\n{job.corpus.folder}"
     if key not in _LOADED:
         _LOADED.clear()
-        _LOADED[key] = _Scorer.of(job)
+        try:
+            _LOADED[key] = _Scorer.of(job)
+        except (InputError, ArtifactError) as error:
+            # it would fail for every shard, so no shard is broken
+            raise SettingError(
+                f"cannot load the run {job.run}, or what marks entities ({error}); all nodes must see them under the "
+                "same path"
+            ) from error
     return replace(_LOADED[key], job=job)
 
 
@@ -397,14 +404,17 @@ class Pass:
         references = [self.ray.put(value) for value in shared]
         for index, failure in worked(self.ray, function, todo, *references, workers=self.workers):
             if isinstance(failure, Failure):
-                self._note(index, failure)
+                self.note(index, failure)
             else:
                 done.add(index)
             self.progress(stage, len(done), len(parts))
         return sorted(done)
 
-    def _note(self, index: int, failure: Failure) -> None:
+    def note(self, index: int, failure: Failure) -> None:
+        """Note a broken shard, or raise the error."""
         path = self.corpus.shard(index)
+        if failure.kind == "setting":
+            raise failure.error()
         if self.broken == "raise" or failure.kind != "input":
             raise replace(failure, message=f"{path}: {failure.message}").error()
         self.skipped.append(f"{path} on node {failure.node}: {failure.message}")

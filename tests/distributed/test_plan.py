@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from relscout.cli.app import run as run_command
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.distributed.plan import Conditions, Rates, measured, simulate
 from relscout.distributed.shards import READ, SCORED, TRIPLES_FOLDER, write_summary
 
@@ -123,6 +123,12 @@ def test_rates_are_measured_in_the_folder_of_a_trial(trial):
 def test_a_folder_without_a_trial_is_an_error(tmp_path):
     with pytest.raises(InputError, match="not the working folder of a finished trial"):
         measured(tmp_path)
+
+
+def test_a_damaged_summary_is_an_error_that_names_it(trial):
+    (trial / SCORED / "4" / "summary.json").write_text("{}")
+    with pytest.raises(ArtifactError, match=r"4/summary.json is damaged: 'pairs' is None"):
+        measured(trial)
 
 
 def test_the_command_prints_a_line_for_each_number_of_workers(trial, capsys):

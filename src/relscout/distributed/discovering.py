@@ -238,7 +238,9 @@ def discover(
         progress("describe", 0, None)
         shared = [ray.put(value) for value in (job, estimator.state())]
         parts: dict[int, _Assigned] = {}
-        for index, part in worked(ray, _assign, indices, *shared, workers=cluster.workers):
+        for index, part in worked(
+            ray, _assign, indices, *shared, stage="assign shards", workers=cluster.workers
+        ):
             if isinstance(part, Failure):
                 raise part.error()
             parts[index] = part

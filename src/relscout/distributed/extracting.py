@@ -402,7 +402,9 @@ class Pass:
         self.progress(stage, len(done), len(parts))
         todo = [index for index in parts if index not in done]
         references = [self.ray.put(value) for value in shared]
-        for index, failure in worked(self.ray, function, todo, *references, workers=self.workers):
+        for index, failure in worked(
+            self.ray, function, todo, *references, stage=stage, workers=self.workers
+        ):
             if isinstance(failure, Failure):
                 self.note(index, failure)
             else:

@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.core.seeding import generator
-from relscout.distributed.shards import READ, SCORED, TRIPLES_FOLDER, read_summary
+from relscout.distributed.shards import READ, SCORED, SUMMARY, TRIPLES_FOLDER, read_summary
 
 #: Numbers of workers of a plan.
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -123,16 +123,17 @@ def measured(work: Path) -> Rates:
         work: The working folder of the trial, which must be finished.
 
     Raises:
+        ArtifactError: A summary in it is damaged.
         InputError: The folder holds no finished trial.
     """
-    reading = read_summary(work / READ)
+    reading = _numbers(work / READ, "rows", "seconds")
     scored, assigned = (
         [
             summary
             for folder in sorted((work / stage).glob("*"))
-            if (summary := read_summary(folder)) is not None and summary["pairs"]
+            if (summary := _numbers(folder, "pairs", "seconds", *more)) is not None and summary["pairs"]
         ]
-        for stage in (SCORED, TRIPLES_FOLDER)
+        for stage, more in ((SCORED, ["started"]), (TRIPLES_FOLDER, []))
     )
     if reading is None or not scored or not assigned:
         raise InputError(
@@ -152,6 +153,24 @@ def measured(work: Path) -> Rates:
         written=written / reading["rows"],
         spread=float(np.std(logs)) if len(logs) >= _ENOUGH else 0.0,
     )
+
+
+def _numbers(part: Path, *names: str) -> dict[str, float] | None:
+    """Return numbers of a summary; ``None`` if the part is not done.
+
+    Raises:
+        ArtifactError: A number is missing.
+    """
+    summary = read_summary(part)
+    if summary is None:
+        return None
+    for name in names:
+        if not isinstance(summary.get(name), int | float) or not 0 <= summary[name] < math.inf:
+            raise ArtifactError(
+                f"{part / SUMMARY} is damaged: {name!r} is {summary.get(name)!r}, expected a number from 0; delete its "
+                "folder, and make the trial again"
+            )
+    return {name: summary[name] for name in names}
 
 
 def _rate(summaries: Iterable[Mapping[str, Any]]) -> float:

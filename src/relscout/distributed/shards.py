@@ -310,5 +310,5 @@ def read_summary(part: Path) -> dict[str, Any] | None:
     """Return what is known of a part; ``None`` if it is not done."""
     try:
         return dict(parsed_json((part / SUMMARY).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return None

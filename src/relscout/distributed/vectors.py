@@ -111,7 +111,12 @@ class ShardedVectors(DistantVectors):
         sums = np.zeros(centroids.shape, dtype=np.int64)
         shards = list(enumerate(self._files))
         for (shard, _), part in worked(
-            self._ray, _assigned, shards, self._ray.put(centroids), workers=self._workers
+            self._ray,
+            _assigned,
+            shards,
+            self._ray.put(centroids),
+            stage="cluster shards",
+            workers=self._workers,
         ):
             if isinstance(part, Failure):
                 raise part.error()

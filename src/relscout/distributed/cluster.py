@@ -221,14 +221,11 @@ def check_nodes(ray: ModuleType, folder: Path, *, timeout: float) -> None:
     mine = _described(folder)
     remote = ray.remote(num_cpus=0, max_retries=0)(_described)
     deadline = time.monotonic() + timeout
-    asked = {
-        node["NodeManagerHostname"]: remote.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(folder)
-        for node in ray.nodes()
-        if node["Alive"]
-    }
-    for name, answer in asked.items():
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    strategies = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in alive]
+    answers = [remote.options(scheduling_strategy=strategy).remote(folder) for strategy in strategies]
+    # several nodes may have the same name
+    for name, answer in zip((node["NodeManagerHostname"] for node in alive), answers, strict=True):
         try:
             theirs = ray.get(answer, timeout=max(deadline - time.monotonic(), 0.1))
         except ray.exceptions.GetTimeoutError as error:

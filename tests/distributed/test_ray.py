@@ -187,6 +187,7 @@ def test_another_setting_does_the_second_pass_only(run, instances, tmp_path):
     sure = extract(run, instances, work=tmp_path, shard_size=60, min_confidence=middle, progress=steps)
     assert steps.first["score shards"] == steps.last["score shards"] > steps.first["assign shards"] == 0
     assert list(sure) == [triple for triple in all_of_them if triple.confidence >= middle]
+    assert sorted(pair.id for pair in sure.related()) == sorted(triple.instance.id for triple in all_of_them)
 
 
 def test_an_expected_precision_is_that_of_the_whole_corpus(run, instances, tmp_path):

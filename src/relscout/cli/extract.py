@@ -328,10 +328,10 @@ def _extract_sharded(
             **chosen,
         )
         gathered = list(find_facts(extraction, cluster=cluster, progress=progress)) if facts else []
-        if drift and extraction.triples:
+        if drift and (extraction.triples or extraction.dropped):
             from relscout.discovery import Discovery
 
-            _report_drift(Discovery.load(model), (triple.instance for triple in extraction), progress)
+            _report_drift(Discovery.load(model), extraction.related(), progress)
     skipped.report()
     if marking is not None:
         reading.note_language(english=extraction.english)

@@ -184,7 +184,7 @@ class _Scorer:
         """Write the triples of a scored shard."""
         clock = time.perf_counter()
         part, pairs = self.job.triples(index, line), list(read_scored(shard_path(self.job.scored(index), 0)))
-        triples: list[Triple] = []
+        triples, dropped = list[Triple](), list[Triple]()
         if pairs:
             related = np.array([pair.related for pair in pairs if pair.related is not None], np.float32)
             scores = Scores(
@@ -195,19 +195,25 @@ class _Scorer:
             )
             lowest = None if line.related is None else np.float64(line.related)
             assigned = self.run.assign(scores, readable=line.readable, line=lowest)
-            triples = [
-                triple
-                for triple in self.run.triples_of(assigned)
-                if triple.confidence >= self.job.least[triple.relation]
-                and not (self.job.drop_negated and triple.polarity != "asserted")
-            ]
+            for triple in self.run.triples_of(assigned):
+                is_kept = triple.confidence >= self.job.least[triple.relation] and not (
+                    self.job.drop_negated and triple.polarity != "asserted"
+                )
+                (triples if is_kept else dropped).append(triple)
         part.mkdir(parents=True, exist_ok=True)
         write_shard(part, 0, triples, TRIPLES)
+        if dropped:
+            write_shard(part, 1, dropped, TRIPLES)
         doubted = sum(triple.polarity != "asserted" for triple in triples)
         seconds = time.perf_counter() - clock
-        write_summary(
-            part, {"pairs": len(pairs), "triples": len(triples), "doubted": doubted, "seconds": seconds}
-        )
+        summary = {
+            "pairs": len(pairs),
+            "triples": len(triples),
+            "dropped": len(dropped),
+            "doubted": doubted,
+            "seconds": seconds,
+        }
+        write_summary(part, summary)
 
 
 #: What this process has loaded: a worker loads a run once for all shards.
@@ -261,6 +267,7 @@ class ShardedExtraction:
         version: What the triples are attributed to.
         warnings: What a user should know.
         skipped: The shards that failed and were skipped, each with the reason.
+        dropped: Shards of the triples that are left out, by their confidence or polarity.
     """
 
     paths: Sequence[Path]
@@ -272,10 +279,16 @@ class ShardedExtraction:
     version: str
     warnings: Sequence[str]
     skipped: Sequence[str] = ()
+    dropped: Sequence[Path] = ()
 
     def __iter__(self) -> Iterator[Triple]:
         """Yield the triples in the order of the input, from the disk."""
         return read_triples(self.paths, self.matches)
+
+    def related(self) -> Iterator[RelationInstance]:
+        """Yield the pairs of all triples, also of those that are left out, in no order, to measure drift on."""
+        for triple in read_triples([*self.paths, *self.dropped], self.matches):
+            yield triple.instance
 
 
 def extract(
@@ -371,6 +384,7 @@ def extract(
         loaded.model_version,
         warnings,
         passed.skipped,
+        [shard_path(part, 1) for part, count in zip(finished, counts, strict=True) if count["dropped"]],
     )
 
 

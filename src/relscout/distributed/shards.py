@@ -6,6 +6,7 @@
     reading/summary.json                how long it took to read
     scored/KEY/part-00000.parquet       what the model says of the pairs of a shard, and summary.json
     triples/KEY/part-00000.parquet      the triples of a shard, and summary.json
+    triples/KEY/part-00001.parquet      those that are left out by their confidence or polarity, if there are any
     vectors/KEY/vectors.npy             the vectors of a shard, and summary.json
     relscout-work.json                  the process that uses the folder (:mod:`relscout.distributed.working`)
 

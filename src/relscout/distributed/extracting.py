@@ -41,6 +41,7 @@ from relscout.distributed.shards import (
     Corpus,
     ScoredPair,
     cut,
+    note_trial,
     read_scored,
     read_summary,
     read_triples,
@@ -372,6 +373,13 @@ def extract(
         )
         parts = {index: job.triples(index, line) for index in left}
         left = passed.run("assign shards", assign, parts, job, line)
+        note_trial(
+            work,
+            {
+                SCORED: [job.scored(index).name for index in left],
+                TRIPLES_FOLDER: [parts[index].name for index in left],
+            },
+        )
     finished = [parts[index] for index in left]
     counts = [read_summary(part) or {} for part in finished]
     return ShardedExtraction(

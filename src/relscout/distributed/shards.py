@@ -307,6 +307,19 @@ def write_summary(part: Path, summary: Mapping[str, Any]) -> None:
         )
 
 
+def note_trial(folder: Path, parts: Mapping[str, Sequence[str]]) -> None:
+    """Note in a working folder which parts are those of the corpus that was read last.
+
+    Args:
+        folder: The working folder.
+        parts: Names of the parts by stage.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    write_summary(folder / READ, {**(read_summary(folder / READ) or {}), "parts": dict(parts)})
+
+
 def read_summary(part: Path) -> dict[str, Any] | None:
     """Return what is known of a part; ``None`` if it is not done."""
     try:

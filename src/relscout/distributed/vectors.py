@@ -97,7 +97,7 @@ class ShardedVectors(DistantVectors):
         for shard in np.unique(shards).tolist():
             of_shard = shards == shard
             vectors[of_shard] = read_vectors(self._files[shard])[wanted[of_shard] - self._starts[shard]]
-        return vectors[0] if np.ndim(rows) == 0 else vectors
+        return vectors[0] if isinstance(rows, int | np.integer) else vectors
 
     def nearest(self, centroids: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the nearest centroid of each vector (N,), int64, and the squared distance to it (N,), float32.

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from relscout.core.errors import InputError, OutputError, SettingError
@@ -23,6 +24,7 @@ from relscout.distributed.shards import (
     read_triples,
     write_summary,
 )
+from relscout.distributed.vectors import ShardedVectors, write_vectors
 from relscout.distributed.working import check_apart, claimed, remove
 from relscout.encoders.inputs import joined_unknown_share
 from relscout.io.shards import INSTANCES, read_shard, write_shard
@@ -148,6 +150,16 @@ def test_unknown_tokens_of_parts_are_joined_as_those_of_the_whole(tiny_bert, cor
     texts = [instance.text for instance in corpus[:700]] + ["", "猫 が いる", "Ελλάδα"]
     parts = [encoder.unknown_shares(texts[start::3]) for start in range(3)]
     assert 0 < encoder.unknown_share(texts) == joined_unknown_share(parts)
+
+
+def test_vectors_in_shards_are_read_like_an_array(tmp_path):
+    expected = np.eye(5, dtype=np.float32)
+    files = [tmp_path / "a.npy", tmp_path / "b.npy"]
+    for path, rows in zip(files, ([3, 0, 4], [1, 2]), strict=True):
+        write_vectors(path, expected[rows])
+    vectors = ShardedVectors(None, files, [3, 2], np.array([1, 3, 4, 0, 2]), 5)
+    for rows in (slice(1, 4), slice(2), [4, 0], np.array([2]), np.int64(3), 0, slice(0, 0)):
+        assert np.array_equal(vectors[rows], expected[rows])
 
 
 def test_a_node_that_cannot_load_the_run_breaks_no_shard(tmp_path):

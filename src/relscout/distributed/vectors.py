@@ -1,7 +1,7 @@
 """Vectors in shards, clustered where they are: Lloyd's iterations as sums of shards.
 
-Each worker assigns the vectors of a shard and returns their sums by cluster. Sums are whole numbers, in units of 2^-36,
-so that they are the same in whatever order, and in whatever shards, they are added. A mean differs from that of
+Each worker assigns the vectors of a shard and returns their sums by cluster. Sums are computed in integers, in units of
+2^-36, so that they are the same in whatever order, and in whatever shards, they are added. A mean differs from that of
 :func:`relscout.clustering.kmeans.means` by the rounding of the latter, 1e-7 of a vector of unit length.
 """
 

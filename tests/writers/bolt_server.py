@@ -79,7 +79,13 @@ class Server:
                 if row["head"] in self.nodes and row["tail"] in self.nodes:
                     key = edges[2], row["properties"][edges[2]]
                     edge = Edge(edges[1].replace("``", "`"), row["head"], row["tail"], key)
-                    _set(self.edges.setdefault(edge, {}), row["properties"])
+                    merged = [
+                        properties
+                        for other, properties in self.edges.items()
+                        if other[:3] == edge[:3] and properties.get(key[0]) == key[1]
+                    ]
+                    for properties in merged or [self.edges.setdefault(edge, {})]:
+                        _set(properties, row["properties"])
         else:
             return "Neo.ClientError.Statement.SyntaxError", f"unknown statement {statement}"
         return None

@@ -47,9 +47,10 @@ def test_a_fact_is_a_relationship_between_its_entities(
     }
     assert server.labels == {EINSTEIN: {"Entity", "PERSON"}, ULM: {"Entity", "CITY"}}
     ((edge, properties),) = server.edges.items()
-    assert edge == ("BORN_IN_0", EINSTEIN, ULM, ("relation_id", 0))
+    assert edge == ("BORN_IN_0", EINSTEIN, ULM, ("kind", "fact"))
     assert properties == {
         "name": "born in",
+        "kind": "fact",
         "relation_id": 0,
         "support": 2,
         "documents": 1,
@@ -92,6 +93,40 @@ def test_a_triple_is_a_relationship_of_its_own(
         28,
     )
     assert "related" not in second
+
+
+@pytest.mark.parametrize("facts_first", [True, False])
+def test_facts_and_triples_live_side_by_side(
+    driver: Any,
+    server: Server,
+    make_fact: MakeFact,
+    make_triple: Callable[..., Triple],
+    facts_first: bool,
+) -> None:
+    fact = make_fact(entity_ids=("Q937", "Q3012"))
+    triples = [make_triple(relation="born in", instance_id=id, ids=("Q937", "Q3012")) for id in ("a1", "a2")]
+    for is_fact in [facts_first, not facts_first] * 2:
+        if is_fact:
+            write_facts_to(driver, [fact])
+        else:
+            write_triples_to(driver, triples)
+    assert len(server.nodes) == 2
+    assert {edge.kind for edge in server.edges} == {"BORN_IN_0"}
+    kinds = {edge.key: properties["kind"] for edge, properties in server.edges.items()}
+    assert kinds == {
+        ("kind", "fact"): "fact",
+        ("instance_id", "a1"): "triple",
+        ("instance_id", "a2"): "triple",
+    }
+    assert [properties.get("support") for properties in server.edges.values()].count(None) == 2
+
+
+def test_a_relation_may_be_called_like_a_part_of_a_statement(
+    driver: Any, server: Server, make_fact: MakeFact
+) -> None:
+    names = ("key to", "visited Turkey", "type of")
+    write_facts_to(driver, [make_fact(relation=name, relation_id=3) for name in names])
+    assert {edge.kind for edge in server.edges} == {"KEY_TO_3", "VISITED_TURKEY_3", "TYPE_OF_3"}
 
 
 def test_rows_are_sent_in_batches(driver: Any, server: Server, make_fact: MakeFact) -> None:
@@ -171,6 +206,8 @@ def test_a_server_that_cannot_be_reached_is_an_error(uri: str) -> None:
     [
         ("http://localhost:7474", "expected neo4j://HOST:7687, or neo4j"),
         ("neo4j:", "is no address"),
+        ("neo4j://[::1", "the address of the server cannot be read: Invalid IPv6 URL"),
+        ("neo4j://neo4j:secret@[::1", "expected neo4j://HOST:7687"),
         ("neo4j://neo4j:secret@localhost", "the address of localhost has a user or a password in it"),
     ],
 )

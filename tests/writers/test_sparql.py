@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -167,11 +170,41 @@ def test_updates_are_refused(update: str) -> None:
         "SELECT * { ?s ?p ?o FILTER(?s<?p) SERVICE<http://127.0.0.1:9/> {} FILTER(?s>?o) }",
         'SELECT * { ?s ?p """a"b""" . # "\n SERVICE <http://127.0.0.1:9/> {} }',
         "SELECT * { ?s ?p <http://a#b> . SERVICE <http://127.0.0.1:9/> {} }",
+        "PREFIX : <http://127.0.0.1:9/> SELECT * { SERVICE:foo { ?s ?p ?o } }",
+        "PREFIX : <http://127.0.0.1:9/> SELECT * { service:{ ?s ?p ?o } }",
+        "PREFIX : <http://127.0.0.1:9/> SELECT * { FILTER EXISTS{SERVICE:foo{ ?s ?p ?o }} }",
+        "PREFIX a: <http://127.0.0.1:9/> SELECT * { SERVICEa:foo { ?s ?p ?o } }",
+        "PREFIX a: <http://127.0.0.1:9/> SELECT * { SERVICESILENTa:foo { ?s ?p ?o } }",
+        "SELECT * { ?s ?p trueSERVICE <http://127.0.0.1:9/> { ?a ?b ?c } }",
+        "SELECT * { ?s ?p <http://a\\u0041#b> . SERVICE <http://127.0.0.1:9/> { ?a ?b ?c } \n }",
+        "SELECT * { ?s ?p ?o FILTER(?s<?o#> '''\n) SERVICE <http://127.0.0.1:9/> { ?a ?b ?c } #''' )\n }",
+        "SELECT * { ?s ?p ?o FILTER(?o<'''>''') SERVICE <http://127.0.0.1:9/> { ?a ?b ?c } FILTER(?o!='''x''')}",
     ],
 )
 def test_other_servers_are_never_asked(query: str) -> None:
     with pytest.raises(RecordError, match="SERVICE asks another server"):
         checked(query)
+
+
+def test_the_process_that_answers_cannot_connect() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.setblocking(False)
+        query = f"SELECT * {{ SERVICE <http://127.0.0.1:{server.getsockname()[1]}/> {{ ?s ?p ?o }} }}"
+        done = subprocess.run(
+            [sys.executable, "-c", "from relscout.io.writers.sparql import answer_in_process as a; a()"],
+            input=json.dumps({"query": query, "graphs": {}}).encode(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        with pytest.raises(BlockingIOError):
+            server.accept()
+    assert done.stdout.startswith(b"\nfailure\n")
+
+
+def test_iris_may_have_escapes(ask: Ask) -> None:
+    assert ask("ASK { wd:Q937 <http://www.w3.org/2000/01/rdf-schema\\u0023label> 'Albert Einstein' }").answer
+    assert ask("ASK { ?s ?p <http://a\\u0041#b> }").answer is False
 
 
 def test_an_escaped_keyword_is_no_way_around(ask: Ask) -> None:
@@ -180,7 +213,7 @@ def test_an_escaped_keyword_is_no_way_around(ask: Ask) -> None:
 
 
 def test_the_word_service_in_texts_and_names_is_allowed(ask: Ask) -> None:
-    query = "PREFIX service: <urn:x:> SELECT ?service { ?service service:service 'SERVICE' # SERVICE\n }"
+    query = "PREFIX x: <urn:service#> SELECT ?service { ?service x:service 'SERVICE' # SERVICE\n }"
     assert list(ask(query)) == []
 
 

@@ -1,13 +1,13 @@
 """Writes facts or triples to a Neo4j database through its driver (extra ``neo4j``).
 
 Nodes and relationships have the labels, types and property names of the CSV that
-:mod:`relscout.io.writers.property_graph` writes; the property ``entity`` is the URI of an entity. Texts keep their line
-breaks and semicolons.
+:mod:`relscout.io.writers.property_graph` writes; the property ``entity`` is the URI of an entity, and ``kind`` of a
+relationship is ``fact`` or ``triple``. Texts keep their line breaks and semicolons.
 
 Everything is merged, so that writing again changes nothing: an entity is the node with its URI, which a constraint
-makes unique; a fact is the relationship of its type between its two entities; a triple is that with its
-``instance_id``. Batches are transactions of their own. After a failure, earlier batches are in the database, and
-writing again completes the others.
+makes unique; a fact is the relationship of its type and of the kind ``fact`` between its two entities; a triple is that
+with its ``instance_id``. Facts and triples can therefore be in one database. Batches are transactions of their own.
+After a failure, earlier batches are in the database, and writing again completes the others.
 """
 
 from __future__ import annotations
@@ -41,10 +41,7 @@ SCHEMES: Final = ("neo4j", "neo4j+s", "neo4j+ssc", "bolt", "bolt+s", "bolt+ssc")
 BATCH: Final = 1_000
 _CONSTRAINT = "CREATE CONSTRAINT relscout_entity IF NOT EXISTS FOR (n:Entity) REQUIRE n.entity IS UNIQUE"
 _NODES = "UNWIND $rows AS row MERGE (n:Entity {entity: row.entity}) SET n += row.properties"
-_EDGES = (
-    "UNWIND $rows AS row MATCH (h:Entity {entity: row.head}) MATCH (t:Entity {entity: row.tail}) "
-    "MERGE (h)-[r:TYPE {KEY: row.properties.KEY}]->(t) SET r += row.properties"
-)
+_EDGES = "UNWIND $rows AS row MATCH (h:Entity {entity: row.head}) MATCH (t:Entity {entity: row.tail}) "
 
 Row = dict[str, Any]
 
@@ -96,7 +93,12 @@ def check_address(uri: str) -> None:
     Raises:
         SettingError: It has another form, or holds credentials.
     """
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise SettingError(
+            f"the address of the server cannot be read: {error}; expected {SCHEMES[0]}://HOST:7687"
+        ) from None
     if parts.scheme not in SCHEMES or not parts.netloc:
         raise SettingError(
             f"{uri!r} is no address; expected {SCHEMES[0]}://HOST:7687, or {', '.join(SCHEMES[1:])}"
@@ -146,7 +148,7 @@ def write_facts_to(
         )
         for fact in given
     ]
-    _merge(driver, entities, edges, key="relation_id", database=database, batch=batch, progress=progress)
+    _merge(driver, entities, edges, key="kind", database=database, batch=batch, progress=progress)
     return len(given)
 
 
@@ -202,7 +204,8 @@ def _merge(
                 _send(session, statement, part)
         written = 0
         for kind, same in groupby(sorted(edges, key=lambda edge: edge[0]), lambda edge: edge[0]):
-            statement = _EDGES.replace("TYPE", _quoted(kind), 1).replace("KEY", key)
+            edge = f"[r:{_quoted(kind)} {{{key}: row.properties.{key}}}]"
+            statement = f"{_EDGES}MERGE (h)-{edge}->(t) SET r += row.properties"
             rows = [
                 {"head": literal(head), "tail": literal(tail), "properties": _clean(values)}
                 for _, head, tail, values in same
@@ -224,8 +227,9 @@ def _send(session: Any, statement: str, rows: Sequence[Row]) -> None:
 
 
 def _properties(of: Fact | Triple) -> Row:
-    values = fact_properties(of) if isinstance(of, Fact) else triple_properties(of)
-    return {"name": of.relation, **values}
+    if isinstance(of, Fact):
+        return {"name": of.relation, "kind": "fact", **fact_properties(of)}
+    return {"name": of.relation, "kind": "triple", **triple_properties(of)}
 
 
 def _without(values: Any, name: str) -> Row:

@@ -5,7 +5,8 @@ The default graph has the facts, as ``relscout export`` writes them, and the gra
 prefixes of Turtle, and ``graph:``, need no declaration.
 
 Oxigraph cannot be interrupted. A process of its own therefore loads the graphs and answers, and is ended at the time
-limit. Oxigraph would also send ``SERVICE`` patterns over the network, so they are refused before it sees them.
+limit. Oxigraph would also send ``SERVICE`` patterns over the network, so they are refused before it sees them, and
+the process can open no connection once the graphs are loaded (except on Windows).
 """
 
 from __future__ import annotations
@@ -56,10 +57,10 @@ _CLOSING = {"{": "}", "(": ")", "[": "]"}
 _TOKEN = re.compile(
     r"""
     (?P<comment> \#[^\n\r]* )
-  | (?P<iri>     <[^<>"{}|^`\\\x00-\x20]*> )
+  | (?P<iri>     <(?:[^<>"{}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8})*> )
   | (?P<string>  \"{3}(?:\"{0,2}(?:[^"\\]|\\.))*\"{3} | '{3}(?:'{0,2}(?:[^'\\]|\\.))*'{3}
                | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*' )
-  | (?P<name>    [?$@][\w-]+ | (?:\w[\w.-]*)?:(?:[\w.:%-]|\\.)* )
+  | (?P<name>    [?$]\w+ | @[\w-]+ | (?:\w[\w.-]*)?:(?:[\w.:%-]|\\.)* )
   | (?P<word>    [A-Za-z_]\w* )
   | (?P<bracket> [{}()\[\]] )
   | (?P<quote>   ["'] )
@@ -67,6 +68,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+# in an expression, "<" may be less-than, and what follows a comment or a text; no operand begins with "http://"
+_AMBIGUOUS = re.compile(r"<(?:(?!//)[^'#])*['#]")
 _SYNTAX = re.compile(r"error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
 _CHARACTERS = re.compile(r"\[(?:'(?:[^'\\]|\\.)+'|[^'\]])*\]")
 
@@ -179,11 +182,13 @@ def checked(query: str) -> Form:
     tokens = list(_tokens(query))
     opened: list[_Token] = []
     for token in tokens:
-        if token.kind == "word" and token.text.upper() == "SERVICE":
+        in_expression = bool(opened) and opened[-1].text == "("
+        if _may_be_service(token) or (in_expression and _is_ambiguous(token) and "SERVICE" in query.upper()):
             raise _error(
                 query,
                 token.start,
-                "SERVICE asks another server, which is not allowed; query that server separately",
+                "SERVICE asks another server, which is not allowed; query that server separately, and rename a prefix "
+                "that has this word in it",
             )
         if token.kind == "quote":
             raise _error(query, token.start, "the text that begins here is never closed")
@@ -303,6 +308,7 @@ def answer_in_process() -> None:
     output = sys.stdout.buffer
     output.write(b"\n")
     output.flush()
+    _close_network()
     try:
         result = store.query(asked["query"], prefixes=KNOWN_PREFIXES)
         if isinstance(result, QuerySolutions | QueryBoolean):
@@ -315,6 +321,16 @@ def answer_in_process() -> None:
         output.write(b"failure\n" + str(error).encode())
     else:
         output.write(b"answer\n" + cast(bytes, content))
+
+
+def _close_network() -> None:
+    """Let this process open no file and no connection any more, where the system can do that."""
+    if sys.platform != "win32":
+        import resource
+
+        first_free = os.dup(0)
+        os.close(first_free)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first_free, first_free))
 
 
 def _value(term: Any, uri: Callable[[str], str]) -> Value:
@@ -342,6 +358,18 @@ def _tokens(query: str) -> Iterator[_Token]:
     for match in _TOKEN.finditer(query):
         if match.lastgroup != "comment":
             yield _Token(str(match.lastgroup), match[0], match.start())
+
+
+def _is_ambiguous(token: _Token) -> bool:
+    """Return whether Oxigraph may end what looks like an IRI elsewhere."""
+    return token.kind == "iri" and _AMBIGUOUS.match(token.text) is not None
+
+
+def _may_be_service(token: _Token) -> bool:
+    """Return whether Oxigraph may read a token as the keyword, which needs no space before or after it."""
+    if token.kind not in ("word", "name") or token.text[0] in "?$":
+        return False
+    return "SERVICE" in token.text.partition(":")[0].upper()
 
 
 def _first_word(tokens: Iterable[_Token]) -> _Token | None:

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from relscout.core.errors import ArtifactError, RelscoutError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
-from relscout.encoders.backends import OpenVINOModel
 from relscout.encoders.cache import StoredSentence, VectorCache, empty_vectors
 from relscout.encoders.inputs import (
     Input,
@@ -54,6 +53,7 @@ from relscout.encoders.settings import (
 from relscout.encoders.whitening import Whitening
 
 if TYPE_CHECKING:
+    from relscout.encoders.backends import OpenVINOModel
     import torch
 
 
@@ -634,6 +634,8 @@ class TransformerEncoder:
         layers = {
             self.depth if part.layer is None else part.layer for part in self.parts if reads_states(part)
         }
+        from relscout.encoders.backends import OpenVINOModel
+
         return OpenVINOModel(self.model, sorted(layers), dtype=self.settings.dtype)
 
     @cached_property

@@ -53,8 +53,9 @@ from relscout.encoders.settings import (
 from relscout.encoders.whitening import Whitening
 
 if TYPE_CHECKING:
-    from relscout.encoders.backends import OpenVINOModel
     import torch
+
+    from relscout.encoders.backends import OpenVINOModel
 
 
 #: Shapes of products of matrices that oneDNN keeps code for; a process of relscout may set another number.

@@ -221,22 +221,26 @@ def test_the_server_writes_nowhere_but_below_tmp_and_its_health_is_seen(run: Pat
         text=True,
     ) as server:
         assert server.stderr is not None
-        lines = []
-        while "serving" not in (line := server.stderr.readline()):
-            assert line, lines
-            lines.append(line)
-        assert subprocess.run(check, capture_output=True).returncode == 0
-        pairs = [{**record, "relation": None} for record in sentences(("Zoe",))]
-        pairs = [{name: value for name, value in pair.items() if name != "relation"} for pair in pairs]
-        answer = httpx.post(
-            f"http://127.0.0.1:{port}/extract",
-            json={"pairs": pairs},
-            headers={"Authorization": f"Bearer {KEY}"},
-            timeout=60,
-        )
-        assert len(answer.json()["triples"]) == 5
-        server.send_signal(getattr(signal, last("STOPSIGNAL").text))
-        lines += server.communicate(timeout=60)[1].splitlines()
+        try:
+            lines = []
+            while "serving" not in (line := server.stderr.readline()):
+                assert line, lines
+                lines.append(line)
+            assert subprocess.run(check, capture_output=True).returncode == 0
+            pairs = [{**record, "relation": None} for record in sentences(("Zoe",))]
+            pairs = [{name: value for name, value in pair.items() if name != "relation"} for pair in pairs]
+            answer = httpx.post(
+                f"http://127.0.0.1:{port}/extract",
+                json={"pairs": pairs},
+                headers={"Authorization": f"Bearer {KEY}"},
+                timeout=60,
+            )
+            assert len(answer.json()["triples"]) == 5
+            server.send_signal(getattr(signal, last("STOPSIGNAL").text))
+            lines += server.communicate(timeout=60)[1].splitlines()
+        finally:
+            # what fails must not leave a server that is waited for
+            server.kill()
     assert server.returncode == 0
     assert [line for line in lines if "WRITES" in line] == []
 

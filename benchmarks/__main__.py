@@ -160,6 +160,17 @@ def main() -> None:
         action="append",
         help="options of 'relscout serve', such as '--max-wait 0.2'; given again, all is measured again with others",
     )
+    played = commands.add_parser(
+        "review", help="what thirty judgements of a review do to the run, in a browser"
+    )
+    played.add_argument("--run", type=Path, help="run of 'relscout demo'; made first when left out")
+    played.add_argument("--answers", type=int, default=30)
+    killed = commands.add_parser(
+        "review-kill", help="kill the server of a review, and look for lost decisions"
+    )
+    killed.add_argument("--run", type=Path, help="run to review; one of the bundled plain text when left out")
+    killed.add_argument("--kills", type=int, default=100)
+    killed.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     if options.command == "quality":
         from benchmarks import quality as measured
@@ -316,6 +327,14 @@ def main() -> None:
             loads += [replace(each, slow=options.slow) for each in rates[:1] if options.slow]
             loads += [base] if options.closed else []
         serve_load.run(options.run, loads)
+    elif options.command == "review":
+        from benchmarks import review
+
+        review.run(options.run, answers=options.answers)
+    elif options.command == "review-kill":
+        from benchmarks import review_kill
+
+        review_kill.run(options.run, kills=options.kills, seed=options.seed)
     elif options.command == "demo":
         from benchmarks import demo_time
 

@@ -116,6 +116,7 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _one_pass(_record("one-pass"))
     yield _million(_record("million"))
     yield _streamed(_record("streamed"))
+    yield _on_ray(_record("on-ray"))
     yield _report_speed(_record("report-speed"))
     # the record is made on a machine that does nothing else
     if (RESULTS / "serve-load.json").is_file():
@@ -757,6 +758,29 @@ Synthetic vectors of {record["dimensions"]} dimensions, {record["clusters"]} clu
 assignments in Parquet shards.
 
 {_table((*head, "shards, MB", "peak memory, MiB"), table)}
+{_source(record)}"""
+
+
+def _on_ray(record: Row) -> str:
+    table = [
+        (name, _number(row["seconds"], 0), " / ".join(f"{value:,}" for value in row["memory_mib"]))
+        for name, row in record["rows"].items()
+    ]
+    on_ray = [row for row in record["rows"].values() if "equal" in row]
+    same = "the same" if all(row["equal"] for row in on_ray) else "**not the same**"
+    apart = max(row["largest_difference"] for row in on_ray)
+    killed = record["killed"]
+    after = "the same" if killed["equal"] else "**not the same**"
+    return f"""### Extraction on Ray
+
+{record["sentences"]:,} sentences, marked pairs; memory of the command and its workers after 30, 60 and 90 % of the
+time, in which what they share counts once for each. The processor of this machine is one core with two threads, busy
+with other work, so that a second worker gains nothing.
+
+{_table(("", "seconds", "memory, MiB"), table)}
+Triples are {same} as those of one process; confidences differ by at most {apart:.1e}. {killed["command"]} kills of the
+command and {killed["worker"]} of a worker on {killed["triples"]:,} sentences: triples are {after}.
+
 {_source(record)}"""
 
 

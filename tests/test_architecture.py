@@ -36,7 +36,9 @@ LAYERS = (
     {"training"},
     {"methods", "pretraining", "finetuning"},
     {"discovery"},
-    {"report", "serve", "distributed"},
+    {"report", "distributed"},
+    # the review application has the design of the report
+    {"serve"},
     {"lab"},
     {"__init__"},
     {"cli"},

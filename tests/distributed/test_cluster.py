@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from relscout.cli.app import run as run_command
-from relscout.core.errors import InputError, OutputError, RecordError, SettingError
-from relscout.distributed.cluster import Cluster, Failure, caught, compare
+from relscout.core.errors import InputError, OutputError, RecordError, RelscoutError, SettingError
+from relscout.distributed.cluster import Cluster, Failure, caught, compare, errors_of
 
 VERSIONS = {"relscout": "1.0", "python": "3.12.1", "ray": "2.60.0", "folder": True}
 
@@ -111,3 +111,18 @@ def test_options_about_shards_need_ray(option, capsys):
 def test_ray_needs_a_working_directory(capsys):
     assert run_command(["extract", "run", "pairs.jsonl", "--ray", "local"]) == 2
     assert "add --out or --work" in capsys.readouterr().err
+
+
+def test_an_error_of_ray_names_stage_and_node_without_a_traceback():
+    ray = pytest.importorskip("ray")
+    traceback = "ray::_facts() (pid=7, ip=10.0.0.3)\n  File …\nKeyError: 'x'"
+    failed = ray.exceptions.RayTaskError("_facts", traceback, KeyError("x"), ip="10.0.0.3", pid=7)
+    for error in (failed, failed.as_instanceof_cause()):
+        with pytest.raises(RelscoutError) as raised, errors_of(ray, "facts"):
+            raise error
+        assert str(raised.value) == "'facts' failed on node 10.0.0.3: KeyError: 'x'"
+    with (
+        pytest.raises(RelscoutError, match="'facts' failed: OutOfMemoryError: full"),
+        errors_of(ray, "facts"),
+    ):
+        raise ray.exceptions.OutOfMemoryError("full")

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from relscout.cli.app import run as run_command
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.distributed.plan import Conditions, Rates, measured, simulate
-from relscout.distributed.shards import READ, SCORED, TRIPLES_FOLDER, write_summary
+from relscout.distributed.shards import READ, SCORED, TRIPLES_FOLDER, note_trial, write_summary
 
 RATES = Rates(read=1_000, pairs=2, score=200, assign=2_000, written=500)
 IDEAL = Conditions(start=10, stragglers=0, failures=0)
@@ -87,6 +87,8 @@ def test_ten_million_rows_on_many_workers_end_before_few():
         lambda: Conditions(slowdown=0.5),
         lambda: Conditions(failures=-1),
         lambda: simulate(RATES, rows=0, workers=1),
+        lambda: simulate(RATES, rows=10**12 + 1, workers=1, shard_size=10**6),
+        lambda: simulate(RATES, rows=10**8, workers=1, shard_size=1),
         lambda: simulate(RATES, rows=10**6, workers=1, conditions=Conditions(failures=3600)),
     ],
 )
@@ -102,6 +104,7 @@ def trial(tmp_path: Path) -> Path:
     for folder in (READ, *(f"{stage}/{n}" for stage in (SCORED, TRIPLES_FOLDER) for n in range(10))):
         (work / folder).mkdir(parents=True)
     write_summary(work / READ, {"rows": 2_000, "seconds": 0.5})
+    note_trial(work, {stage: [str(n) for n in range(10)] for stage in (SCORED, TRIPLES_FOLDER)})
     for n in range(10):
         write_summary(
             work / SCORED / str(n),
@@ -120,9 +123,23 @@ def test_rates_are_measured_in_the_folder_of_a_trial(trial):
     assert rates.written == sum(path.stat().st_size for path in trial.rglob("*.json")) / 2_000
 
 
+def test_parts_of_an_earlier_trial_do_not_count(trial):
+    expected = measured(trial)
+    for stage in (SCORED, TRIPLES_FOLDER):
+        (trial / stage / "earlier").mkdir()
+        write_summary(trial / stage / "earlier", {"pairs": 9_000, "seconds": 1.0, "started": 9.0})
+    assert measured(trial) == expected
+
+
 def test_a_folder_without_a_trial_is_an_error(tmp_path):
     with pytest.raises(InputError, match="not the working folder of a finished trial"):
         measured(tmp_path)
+
+
+def test_a_damaged_summary_is_an_error_that_names_it(trial):
+    (trial / SCORED / "4" / "summary.json").write_text("{}")
+    with pytest.raises(ArtifactError, match=r"4/summary.json is damaged: 'pairs' is None"):
+        measured(trial)
 
 
 def test_the_command_prints_a_line_for_each_number_of_workers(trial, capsys):

@@ -25,6 +25,7 @@ from relscout.distributed import Marking, extract, find_facts
 from relscout.distributed import discover as discover_sharded
 from relscout.distributed.cluster import AUTO, Cluster
 from relscout.distributed.plan import measured
+from relscout.distributed.working import claimed
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.text import MarkedSentence, Passage, marked_sentence
 from relscout.text.pairs import mark
@@ -186,6 +187,7 @@ def test_another_setting_does_the_second_pass_only(run, instances, tmp_path):
     sure = extract(run, instances, work=tmp_path, shard_size=60, min_confidence=middle, progress=steps)
     assert steps.first["score shards"] == steps.last["score shards"] > steps.first["assign shards"] == 0
     assert list(sure) == [triple for triple in all_of_them if triple.confidence >= middle]
+    assert sorted(pair.id for pair in sure.related()) == sorted(triple.instance.id for triple in all_of_them)
 
 
 def test_an_expected_precision_is_that_of_the_whole_corpus(run, instances, tmp_path):
@@ -258,7 +260,8 @@ def test_broken_shards_are_skipped_and_listed(run, passages, tmp_path):
 
 
 def test_a_node_that_cannot_write_is_an_error_that_names_node_and_path(run, instances, tmp_path):
-    (tmp_path / "scored").touch()
+    with claimed(tmp_path):
+        (tmp_path / "scored").touch()
     with pytest.raises(OutputError, match=rf"on node .*{tmp_path}/scored"):
         extract(run, instances[:20], work=tmp_path, broken="skip")
 
@@ -303,6 +306,18 @@ def test_files_that_cannot_be_read_are_skipped_and_listed(run, instances, tmp_pa
         "local",
     ]
     assert run_command(command) == 2
+    nothing = [
+        "extract",
+        str(run),
+        files[2],
+        *command[command.index("--no-cache") :],
+        "--broken-shards",
+        "skip",
+    ]
+    assert run_command(nothing) == 2
+    assert re.search(
+        "note: skipped: .*missing.jsonl: .*\n.*nothing to read", capsys.readouterr().err, re.DOTALL
+    )
     assert run_command([*command, "--broken-shards", "skip"]) == 0
     notes = capsys.readouterr().err
     assert "note: skipped: " in notes

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from relscout.core.errors import InputError, OutputError, SettingError
+from relscout.core.files import files_in
 from relscout.core.instances import Parse, RelationInstance, Triple
+from relscout.core.progress import silent
+from relscout.distributed.extracting import Job, Pass, score
 from relscout.distributed.shards import (
     PASSAGES,
     SCORED_PAIRS,
@@ -19,6 +24,8 @@ from relscout.distributed.shards import (
     read_triples,
     write_summary,
 )
+from relscout.distributed.vectors import ShardedVectors, write_vectors
+from relscout.distributed.working import check_apart, claimed, remove
 from relscout.encoders.inputs import joined_unknown_share
 from relscout.io.shards import INSTANCES, read_shard, write_shard
 from relscout.text import Passage
@@ -145,7 +152,81 @@ def test_unknown_tokens_of_parts_are_joined_as_those_of_the_whole(tiny_bert, cor
     assert 0 < encoder.unknown_share(texts) == joined_unknown_share(parts)
 
 
+def test_vectors_in_shards_are_read_like_an_array(tmp_path):
+    expected = np.eye(5, dtype=np.float32)
+    files = [tmp_path / "a.npy", tmp_path / "b.npy"]
+    for path, rows in zip(files, ([3, 0, 4], [1, 2]), strict=True):
+        write_vectors(path, expected[rows])
+    vectors = ShardedVectors(None, files, [3, 2], np.array([1, 3, 4, 0, 2]), 5)
+    for rows in (slice(1, 4), slice(2), [4, 0], np.array([2]), np.int64(3), 0, slice(0, 0)):
+        assert np.array_equal(vectors[rows], expected[rows])
+
+
+def test_a_node_that_cannot_load_the_run_breaks_no_shard(tmp_path):
+    corpus = cut([pair("Ada met Bob.")], tmp_path / "work")
+    job = Job(tmp_path / "run", corpus, None, relatedness=False, least={}, drop_negated=False, described="")
+    failure = score(0, job)
+    assert failure is not None
+    assert failure.message.startswith(f"cannot load the run {tmp_path / 'run'}")
+    for broken in ("raise", "skip"):
+        passed = Pass(None, None, corpus, broken, silent)
+        with pytest.raises(SettingError, match=f"on node {failure.node}: cannot load"):
+            passed.note(0, failure)
+
+
 def test_ray_is_imported_when_it_is_used():
     code = "import sys, relscout.distributed.extracting, relscout.cli.extract; print('ray' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+CLAIM = """
+import sys
+from pathlib import Path
+from relscout.distributed.working import claimed
+
+with claimed(Path(sys.argv[1])):
+    print("claimed")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks")
+def test_one_command_at_a_time_uses_a_working_folder(tmp_path):
+    other = [sys.executable, "-c", CLAIM, str(tmp_path / "work")]
+    with claimed(tmp_path / "work"), claimed(tmp_path / "work"):
+        refused = subprocess.run(other, capture_output=True, text=True, check=False)
+    assert f"is in use by another command (process {os.getpid()} on " in refused.stderr
+    assert subprocess.run(other, capture_output=True, text=True, check=True).stdout == "claimed\n"
+
+
+def test_a_folder_with_other_files_is_no_working_folder(tmp_path):
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "part-00000.parquet").write_text("mine")
+    with pytest.raises(SettingError, match="holds 'input' and is not a working folder"), claimed(tmp_path):
+        pass
+    remove(tmp_path)
+    assert (tmp_path / "input" / "part-00000.parquet").read_text() == "mine"
+
+
+def test_only_what_relscout_wrote_is_removed(tmp_path):
+    for name in ("ours", "shared"):
+        with claimed(tmp_path / name) as work:
+            cut([pair("Ada met Bob.")], work)
+    (tmp_path / "shared" / "notes.txt").touch()
+    remove(tmp_path / "ours")
+    remove(tmp_path / "shared")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "shared", tmp_path / "shared" / "notes.txt"]
+
+
+def test_the_input_is_not_in_the_working_folder(tmp_path):
+    for path in (tmp_path / "work", tmp_path / "work" / "input" / "part-00000.parquet"):
+        with pytest.raises(SettingError, match="is in the working folder"):
+            check_apart(tmp_path / "work", [path])
+    check_apart(tmp_path / "work", [tmp_path, tmp_path / "workshop.jsonl"])
+
+
+def test_a_working_folder_in_an_input_is_not_read(tmp_path):
+    (tmp_path / "pairs.jsonl").touch()
+    with claimed(tmp_path / "work") as work:
+        cut([pair("Ada met Bob.")], work)
+    assert list(files_in(tmp_path)) == [tmp_path / "pairs.jsonl"]

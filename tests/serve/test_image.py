@@ -162,9 +162,7 @@ def test_compose_starts_the_same_server_with_fewer_rights() -> None:
     (writable,) = (place.split(":")[0] for place in SERVICE["tmpfs"])
     mounts = dict(volume.split(":")[:2] for volume in SERVICE["volumes"])
     assert values["run"].is_relative_to(mounts["./runs"])
-    assert set(COMPOSE["volumes"]) == {name for name in mounts if not name.startswith(".")}
     homes = dict(re.findall(r"(\w+)=(\S+)", last("ENV").text))
-    assert homes["XDG_CACHE_HOME"] == mounts["cache"]
     names = (
         "HOME",
         "XDG_CACHE_HOME",

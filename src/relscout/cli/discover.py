@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -14,7 +14,7 @@ from rich.tree import Tree
 
 from relscout.cli import options
 from relscout.cli.command_files import asked_for
-from relscout.cli.reading import NOTHING_PAIRED, TextReading
+from relscout.cli.reading import NOTHING_PAIRED, TextReading, listed
 from relscout.cli.screen import Skipped, excerpt, output, print_json, progress_bars, say, say_note
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import Fact, RelationInstance
@@ -182,7 +182,7 @@ def command(
     skipped.report()
     if not instances and sharding.ray is None:
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=plain)}")
-    with caching.opened() as (vectors, progress):
+    with contextlib.ExitStack() as held, caching.opened() as (vectors, progress):
         if fitted is not None:
             discovery = fitted  # it was interrupted before it was named, or wrote its report
             use_cache(discovery.model.encoder, vectors)
@@ -194,6 +194,7 @@ def command(
                 sharding,
                 out,
                 progress,
+                held,
                 n_relations=wanted,
                 encoder=described,
                 seed=seed,
@@ -223,10 +224,12 @@ def command(
             discovery = discovery.with_run({COMMAND: asked})
             discovery.save(out, shard_above=shard_above)
             if sharding.ray is not None and sharding.work is None:
+                from relscout.distributed.working import remove
+
                 # the instances are in the run now
                 discovery = Discovery.load(out)
                 use_cache(discovery.model.encoder, vectors)
-                shutil.rmtree(sharding.folder(out), ignore_errors=True)
+                remove(sharding.folder(out))
         named = discovery if naming.is_done(discovery) else naming.apply(discovery, progress=progress)
         if out is not None:
             if named is not discovery:
@@ -259,6 +262,7 @@ def _discover_sharded(
     sharding: options.Sharding,
     out: Path | None,
     progress: Progress,
+    held: contextlib.ExitStack,
     **chosen: Any,
 ) -> Discovery:
     """Discover on the workers of a Ray cluster.
@@ -270,24 +274,28 @@ def _discover_sharded(
         sharding: Options about shards and Ray.
         out: The output directory.
         progress: Progress callback.
+        held: Keeps the working folder claimed until the run is saved.
         chosen: Further arguments of :func:`relscout.distributed.discover`.
     """
     from relscout.distributed import discover
+    from relscout.distributed.working import check_apart, claimed
 
     lost: list[str] = []
     rows, _ = reading.rows(inputs, skipped, lost=lost if sharding.broken_shards == "skip" else None)
     size: dict[str, Any] = {} if sharding.shard_size is None else {"shard_size": sharding.shard_size}
-    discovery = discover(
-        cast("Iterator[RelationInstance]", rows),
-        work=sharding.folder(out),
-        cluster=sharding.cluster,
-        progress=progress,
-        **size,
-        **chosen,
-    )
+    work, cluster = sharding.folder(out), sharding.cluster
+    check_apart(work, inputs)
+    with listed(lost), cluster.connected():
+        held.enter_context(claimed(work))
+        discovery = discover(
+            cast("Iterator[RelationInstance]", rows),
+            work=work,
+            cluster=cluster,
+            progress=progress,
+            **size,
+            **chosen,
+        )
     skipped.report()
-    for broken in lost:
-        say_note(f"skipped: {broken}")
     return discovery
 
 

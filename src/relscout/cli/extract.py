@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import sys
 import tempfile
 from collections import Counter
@@ -15,7 +15,7 @@ import typer
 
 from relscout.cli import options
 from relscout.cli.options import check_file, written_files
-from relscout.cli.reading import NOTHING_PAIRED, TextReading
+from relscout.cli.reading import NOTHING_PAIRED, TextReading, listed
 from relscout.cli.screen import Skipped, excerpt, progress_bars, say, say_note
 from relscout.core.errors import SettingError
 from relscout.core.wording import counted
@@ -89,7 +89,8 @@ def command(
     if sharding.ray is not None:
         chosen = {"min_confidence": given, "precision": precision, "drop_negated": drop_negated}
         chosen["allow_unknown_tokens"] = allow_unknown_tokens
-        _extract_sharded(model, inputs, out, to, facts, drift, reading, sharding, chosen)
+        with contextlib.ExitStack() as held:
+            _extract_sharded(model, inputs, out, to, facts, drift, reading, sharding, chosen, held)
         return
     is_text = reading.is_plain_text(inputs)
     extractor = load_extractor(model)
@@ -288,6 +289,7 @@ def _extract_sharded(
     reading: TextReading,
     sharding: options.Sharding,
     chosen: dict[str, Any],
+    held: contextlib.ExitStack,
 ) -> None:
     """Extract on the workers of a Ray cluster.
 
@@ -301,14 +303,18 @@ def _extract_sharded(
         reading: How the input is read.
         sharding: Options about shards and Ray.
         chosen: Further arguments of :func:`relscout.distributed.extract`.
+        held: Keeps the working folder claimed until the output is written.
     """
     from relscout.distributed import extract, find_facts
+    from relscout.distributed.working import check_apart, claimed, remove
     from relscout.io.writers import write, write_facts
     from relscout.io.writers.jsonl import fact_record, record
 
     work, cluster, skipped = sharding.folder(out), sharding.cluster, Skipped()
     lost: list[str] = []
-    with progress_bars(resumable=True) as progress, cluster.connected():
+    check_apart(work, inputs)
+    with listed(lost), progress_bars(resumable=True) as progress, cluster.connected():
+        held.enter_context(claimed(work))
         rows, marking = reading.rows(inputs, skipped, lost=lost if sharding.broken_shards == "skip" else None)
         extraction = extract(
             model,
@@ -322,10 +328,10 @@ def _extract_sharded(
             **chosen,
         )
         gathered = list(find_facts(extraction, cluster=cluster, progress=progress)) if facts else []
-        if drift and extraction.triples:
+        if drift and (extraction.triples or extraction.dropped):
             from relscout.discovery import Discovery
 
-            _report_drift(Discovery.load(model), (triple.instance for triple in extraction), progress)
+            _report_drift(Discovery.load(model), extraction.related(), progress)
     skipped.report()
     if marking is not None:
         reading.note_language(english=extraction.english)
@@ -333,7 +339,7 @@ def _extract_sharded(
             say_note(NOTHING_PAIRED)
     for warning in extraction.warnings:
         say_note(warning)
-    for broken in (*lost, *extraction.skipped):
+    for broken in extraction.skipped:
         say_note(f"skipped: {broken}")
     if not facts:
         _note_doubted(extraction.doubted)
@@ -346,7 +352,7 @@ def _extract_sharded(
         count = write(extraction, out, format=to, model_version=extraction.version)
         _say_written(count, extraction.pairs, out, to)
     if sharding.work is None:
-        shutil.rmtree(work, ignore_errors=True)
+        remove(work)
 
 
 def _report_drift(run: Discovery, instances: Iterable[RelationInstance], progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -444,6 +445,16 @@ LabelledReading = Annotated[Reading, _LABELLED]
 def _annotator(reading: Reading, english: bool) -> Annotator:
     """Return the annotator of a worker."""
     return reading.annotator(english=english or (reading.text is not None and reading.text.spacy is not None))
+
+
+@contextlib.contextmanager
+def listed(lost: Sequence[str]) -> Iterator[None]:
+    """Print at the end, also if that is an error, what has been left out."""
+    try:
+        yield
+    finally:
+        for broken in lost:
+            say_note(f"skipped: {broken}")
 
 
 def _surviving(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +14,10 @@ from relscout.cli.options import PlainText
 from relscout.cli.reading import Reading
 from relscout.cli.screen import say
 from relscout.core.errors import SettingError
+
+if TYPE_CHECKING:
+    from relscout.encoders import VectorCache
+    from relscout.serve.review.work import Worker
 
 #: Environment variable with the API key. It is no option, because other users of a machine see those.
 KEY = "RELSCOUT_API_KEY"
@@ -40,15 +45,24 @@ def command(
     max_bytes: Annotated[
         int, typer.Option(metavar="N", min=1, help="Largest body of a request.")
     ] = 1_000_000,
+    review: Annotated[
+        bool, typer.Option("--review", help="Also serve the page on which people judge and correct the run.")
+    ] = False,
+    review_log: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File of their decisions.", show_default="RUN.review.sqlite"),
+    ] = None,
     allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,
     text: PlainText,
+    caching: options.Caching,
 ) -> None:
     """Answer requests over HTTP with a run (extra 'serve').
 
     POST /extract returns what 'relscout extract' writes; /docs describes it, /health and /metrics are for
     supervisors. Requests that wait are encoded together. The server ends at Ctrl-C or SIGTERM, after the requests
-    that have arrived are answered.
+    that have arrived are answered. With --review, /review shows the relations, sentences and facts of the run, and
+    keeps every decision in a file next to the run; 'relscout apply' replays their export.
     """
     from relscout.serve import Limits, check_installed
 
@@ -76,6 +90,8 @@ def command(
             f"--host {host} lets other machines in, which needs an API key; set the environment variable {KEY} to a "
             "long random text"
         )
+    if review_log is not None and not review:
+        raise SettingError("--review-log is for --review; add it, or leave --review-log out")
     reading = Reading(text=text)
     use_threads(threads)
     extractor = load_extractor(run)
@@ -91,8 +107,36 @@ def command(
     )
     # a run that cannot answer is an error now, rather than for every request
     answering.prepare()
-    with listening(host, port) as listener:
-        service = Service(answering, limits, host, key)
-        say(f"serving {run} at {url_of(listener)}; its interface is at /docs; end with Ctrl-C")
+    with contextlib.ExitStack() as stack:
+        worker = None
+        if review:
+            vectors, _ = stack.enter_context(caching.opened())
+            worker = _worker(run, review_log, vectors)
+        listener = stack.enter_context(listening(host, port))
+        service = Service(answering, limits, host, key, worker)
+        at = (
+            "its page of review is at /review, its interface at /docs"
+            if review
+            else "its interface is at /docs"
+        )
+        say(f"serving {run} at {url_of(listener)}; {at}; end with Ctrl-C")
         run_server(service, listener)
     say("all requests answered; server ended")
+
+
+def _worker(run: Path, log: Path | None, vectors: VectorCache | None) -> Worker:
+    """Open the review of a run, with a model of its own, and start to compute vectors."""
+    from relscout.discovery import Discovery
+    from relscout.discovery.storage import RUN
+    from relscout.encoders import use_cache
+    from relscout.serve.review.state import Review
+    from relscout.serve.review.work import Worker
+
+    folder = run.resolve()
+    if not (folder / RUN).is_file():
+        raise SettingError(f"--review is for a run of 'relscout discover'; {run} holds something else")
+    discovery = Discovery.load(folder)
+    use_cache(discovery.model.encoder, vectors)
+    worker = Worker(Review(discovery, log or folder.with_name(f"{folder.name}.review.sqlite")), folder)
+    worker.start("vectors")
+    return worker

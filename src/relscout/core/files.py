@@ -86,8 +86,14 @@ def resolved(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _is_run(folder: Path) -> bool:
-    """Return whether a folder holds the results of a discovery."""
+#: The file that marks the working folder of a distributed run.
+WORKING = "relscout-work.json"
+
+
+def _is_ours(folder: Path) -> bool:
+    """Return whether a folder holds the results of a discovery, or is a working folder."""
+    if (folder / WORKING).is_file():
+        return True
     of_run = ("assignments.jsonl", "assignments/part-00000.parquet")
     return (folder / "run.json").is_file() and any((folder / part).is_file() for part in of_run)
 
@@ -96,7 +102,9 @@ def files_in(folder: Path) -> Iterator[Path]:
     """Yield the files in a folder and its subfolders in a fixed order, without hidden files and results of relscout."""
     for place, folders, files in os.walk(folder):
         here = Path(place)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and not _is_run(here / name))
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not _is_ours(here / name)
+        )
         yield from (here / name for name in sorted(files) if not name.startswith("."))
 
 

@@ -1,13 +1,19 @@
-"""Decisions about a run, as a small JSON file: relations renamed, merged or dropped, entities merged or split.
+"""Decisions about a run, as a small JSON file: relations renamed, merged, split or dropped, sentences and entities.
 
 Example::
 
     {"format": "relscout-decisions", "version": 1, "run": "…", "decisions": [
         {"merge": [1, 4]}, {"drop": 7}, {"rename": 1, "to": "made by"},
+        {"confirm": ["5f1c…"], "relation": 1}, {"reject": ["a07b…"], "relation": 1},
+        {"split": 2, "parts": [{"id": 9, "name": "lived in", "instances": ["77d0…", "c3e9…"]}]},
         {"merge_entities": ["Q937", "per-a-einstein-2f6c01aa"]},
         {"split_entity": "loc-georgia-90ab12cd", "names": ["Republic of Georgia"]}]}
 
-``run`` is the fingerprint of the run. The decisions are applied in order.
+``run`` is the fingerprint of the run. The decisions are applied in order. A sentence is named by the id of its
+instance: ``confirm`` says that it expresses the relation, whichever it had before, and with a ``name`` that this is a
+new relation with an unused id; ``reject`` says that it expresses none, although it had this. The parts of a split leave
+the relation; all other instances stay. ``{"transfer": 0.7}`` gives sentences the answers of the most similar judged
+ones, from a cosine of 0.7.
 """
 
 from __future__ import annotations
@@ -24,8 +30,11 @@ from relscout.core.files import whole_file
 #: Header of a file of decisions.
 FORMAT, VERSION = "relscout-decisions", 1
 _FORMS = (
-    '{"rename": ID, "to": NAME}, {"merge": [ID, ID, …]}, {"drop": ID}, {"merge_entities": [ID, ID, …]} or '
-    '{"split_entity": ID, "names": [ALIAS, …]}'
+    '{"rename": ID, "to": NAME}, {"merge": [ID, ID, …]}, {"drop": ID}, '
+    '{"split": ID, "parts": [{"id": ID, "name": NAME, "instances": [INSTANCE, …]}, …]}, '
+    '{"confirm": [INSTANCE, …], "relation": ID}, {"reject": [INSTANCE, …], "relation": ID}, '
+    '{"transfer": COSINE}, '
+    '{"merge_entities": [ID, ID, …]} or {"split_entity": ID, "names": [ALIAS, …]}'
 )
 
 
@@ -35,8 +44,7 @@ class Decisions:
 
     Args:
         run: Fingerprint of the run; empty for any run.
-        steps: Each is ``{"rename": id, "to": name}``, ``{"merge": [id, id, …]}`` or ``{"drop": id}`` for relations, or
-            ``{"merge_entities": [id, id, …]}`` or ``{"split_entity": id, "names": [alias, …]}`` for entities.
+        steps: Each is a decision as shown on top of this module.
 
     Raises:
         InputError: A step is invalid.
@@ -106,15 +114,38 @@ def is_about_entities(step: Mapping[str, Any]) -> bool:
 def _is_step(step: Any) -> bool:
     if not isinstance(step, Mapping):
         return False
-    if set(step) == {"rename", "to"}:
-        return _is_id(step["rename"]) and isinstance(step["to"], str)
-    if set(step) == {"merge"}:
-        return isinstance(step["merge"], list) and all(map(_is_id, step["merge"]))
-    if set(step) == {"merge_entities"}:
-        return _are_texts(step["merge_entities"])
-    if set(step) == {"split_entity", "names"}:
-        return isinstance(step["split_entity"], str) and _are_texts(step["names"])
-    return set(step) == {"drop"} and _is_id(step["drop"])
+    match {**step}:
+        case {"rename": id, "to": name, **rest}:
+            valid = _is_id(id) and isinstance(name, str)
+        case {"merge": ids, **rest}:
+            valid = isinstance(ids, list) and all(map(_is_id, ids))
+        case {"drop": id, **rest}:
+            valid = _is_id(id)
+        case {"split": id, "parts": parts, **rest}:
+            valid = _is_id(id) and isinstance(parts, list) and bool(parts) and all(map(_is_part, parts))
+        case {"confirm": ids, "relation": id, "name": name, **rest}:
+            valid = _is_id(id) and _are_texts(ids) and isinstance(name, str)
+        case {"confirm": ids, "relation": id, **rest} | {"reject": ids, "relation": id, **rest}:
+            valid = _is_id(id) and _are_texts(ids)
+        case {"transfer": least, **rest}:
+            valid = isinstance(least, float) and 0 < least <= 1
+        case {"merge_entities": ids, **rest}:
+            valid = _are_texts(ids)
+        case {"split_entity": id, "names": names, **rest}:
+            valid = isinstance(id, str) and _are_texts(names)
+        case _:
+            return False
+    return valid and not rest
+
+
+def _is_part(part: Any) -> bool:
+    return (
+        isinstance(part, Mapping)
+        and set(part) == {"id", "name", "instances"}
+        and _is_id(part["id"])
+        and isinstance(part["name"], str)
+        and _are_texts(part["instances"])
+    )
 
 
 def _are_texts(values: Any) -> bool:

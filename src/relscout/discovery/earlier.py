@@ -81,14 +81,7 @@ def labelled_by(earlier: Sequence[Discovery]) -> tuple[list[RelationInstance], d
 
 def first_free(earlier: Sequence[Discovery]) -> int:
     """Return the lowest number that no relation of earlier runs has, or had before a merge or drop."""
-    return max(
-        max(
-            run.model.n_relations_,
-            int(run.run.get("next_number", 0)),
-            *(relation.id + 1 for relation in run.relations),
-        )
-        for run in earlier
-    )
+    return max(run.next_number for run in earlier)
 
 
 def numbered_after(discovery: Discovery, numbers: Mapping[str, int], *, free: int) -> Discovery:

@@ -219,7 +219,7 @@ def refine(
     now = refinement.applied(instances, ids, connected)
     old = {relation.id: relation for relation in relations}
     described = [
-        _described(old.get(id), id, names.get(id, ""), np.flatnonzero(now == id), assignments)
+        described(old.get(id), id, names.get(id, ""), np.flatnonzero(now == id), assignments)
         for id in sorted({*old, *names})
         if (now == id).any()
     ]
@@ -328,9 +328,20 @@ def _is_place_in_place(instance: RelationInstance) -> bool:
     return tail == "LOC" and head in ("LOC", "ORG")
 
 
-def _described(
+def described(
     before: Relation | None, id: int, name: str, rows: NDArray[np.int64], assignments: Assignments
 ) -> Relation:
+    """Return the description of a relation after its instances changed.
+
+    Args:
+        before: Its earlier description, whose name stays; ``None`` for a new relation.
+        id: Its number.
+        name: Its name, if it is new.
+        rows: Rows of its instances (n,); none for a relation that lost all.
+        assignments: The assignments.
+    """
+    if before is not None and not len(rows):
+        return replace(before, size=0, examples=())
     members = [assignments.instances[row] for row in rows.tolist()]
     confidences = assignments.confidences[rows]
     pairs = Counter(instance.type_pair for instance in members)

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,7 @@ from relscout.methods import Estimator
 if TYPE_CHECKING:
     import pandas
 
+    from relscout.discovery.corrections import Corrections
     from relscout.discovery.decisions import Decisions
     from relscout.discovery.evaluation import Evaluation
     from relscout.io.writers.sparql import QueryResult
@@ -133,8 +134,18 @@ class Discovery:
         lacks.
         """
         names = {relation.id: relation.name for relation in self.relations}
-        ids = {self.merged.get(label, label): name for label, name in self.model.names_.items()}
+        final = self._corrections.final
+        ids = {final(self.merged.get(label, label)): name for label, name in self.model.names_.items()}
         return names | {id: name for id, name in ids.items() if id >= 0 and id not in names}
+
+    @property
+    def next_number(self) -> int:
+        """The lowest number that no relation has, or had before a merge or drop."""
+        return max(
+            self.model.n_relations_,
+            int(self.run.get("next_number", 0)),
+            *(relation.id + 1 for relation in self.relations),
+        )
 
     @property
     def model_version(self) -> str:
@@ -399,6 +410,8 @@ class Discovery:
         stored = self.run.get("refinement")
         refinement = Refinement({}) if stored is None else Refinement.from_json(stored)
         ids = refinement.applied(bare, of_clusters, links)
+        if "corrections" in self.run:
+            ids = self._corrections.applied(bare, ids, self.model.transform)
         without = np.where(table < 0, probabilities, 0).sum(axis=1)
         if by_model:
             of_relations = probabilities[:, :-1].sum(axis=1, keepdims=True)
@@ -633,10 +646,12 @@ class Discovery:
         joined = dataclasses.replace(
             largest,
             size=size,
-            confidence=round(sum(part.confidence * part.size for part in parts) / size, 4),
-            head_first=round(sum(part.head_first * part.size for part in parts) / size, 4),
+            confidence=round(sum(part.confidence * part.size for part in parts) / max(size, 1), 4),
+            head_first=round(sum(part.head_first * part.size for part in parts) / max(size, 1), 4),
             type_share=round(
-                sum(part.type_share * part.size for part in parts if part.types == largest.types) / size, 4
+                sum(part.type_share * part.size for part in parts if part.types == largest.types)
+                / max(size, 1),
+                4,
             ),
             inverse=inverses[0] if inverses else None,
             examples=tuple(dict.fromkeys(example for part in parts for example in part.examples))[:12],
@@ -685,6 +700,133 @@ class Discovery:
             assignments=dataclasses.replace(self.assignments, relation_ids=ids_now),
         )
 
+    def confirm(self, instances: Sequence[str], relation: int, name: str | None = None) -> Discovery:
+        """Return the discovery in which instances certainly express a relation, whichever they had before.
+
+        The same instances get this relation as new text, too.
+
+        Args:
+            instances: Ids of instances of the corpus.
+            relation: The relation.
+            name: Name of the relation if it is a new one, with an unused id.
+
+        Raises:
+            InputError: There is no such relation or instance, or for a new relation the id or the name is in use.
+        """
+        if name is None:
+            return self._judged(instances, self.relation(relation).id)
+        from relscout.discovery.corrections import fresh
+
+        self._check_new(relation, name, self.next_number, self.names.values())
+        changed = dataclasses.replace(
+            self.with_run({"next_number": relation + 1}),
+            relations=(*self.relations, fresh(relation, name)),
+        )
+        return changed._judged(instances, relation)
+
+    def reject(self, instances: Sequence[str], relation: int) -> Discovery:
+        """Return the discovery in which instances of a relation certainly express no relation.
+
+        Args:
+            instances: Ids of instances of the relation.
+            relation: The relation that they have.
+
+        Raises:
+            InputError: There is no such relation, or an instance has another.
+        """
+        from relscout.discovery.corrections import rows_of
+
+        wrong, assignments = self.relation(relation), self.assignments
+        for row in rows_of(assignments, instances).tolist():
+            if assignments.relation_ids[row] != wrong.id:
+                raise InputError(
+                    f"the instance {assignments.instances[row].id!r} is not in relation {relation}, so this cannot be "
+                    "rejected"
+                )
+        return self._judged(instances, -1)
+
+    def split(self, id: int, parts: Sequence[Mapping[str, Any]]) -> Discovery:
+        """Return the discovery with parts of a relation as relations of their own.
+
+        New text of the relation gets the part with the nearest mean vector.
+
+        Args:
+            id: The relation; it keeps the instances that are in no part.
+            parts: Each has an unused ``id``, a ``name``, and the ids of its ``instances``.
+
+        Raises:
+            InputError: There is no such relation, an id or a name is in use, a name is blank, an instance is not in the
+                relation, or none would stay in it.
+        """
+        from relscout.discovery.corrections import Corrections, Part, split
+
+        relation, free = self.relation(id), self.next_number
+        used = set(self.names.values())
+        made: list[Part] = []
+        for part in parts:
+            made.append(Part(part["id"], part["name"], part["instances"]))
+            self._check_new(made[-1].id, made[-1].name, free, used)
+            used.add(made[-1].name)
+            free = made[-1].id + 1
+        relations, assignments, remembered = split(
+            self.relations, self.assignments, relation, made, self.model.transform
+        )
+        before = self._corrections
+        new_part = {instance: part.id for part in made for instance in part.instances}
+        judged = {
+            instance: new_part.get(instance, old) if old == id else old
+            for instance, old in before.judged.items()
+        }
+        now = Corrections(judged, [*before.changes, remembered])
+        return dataclasses.replace(
+            self.with_run({"corrections": now.as_json(), "next_number": free}),
+            relations=relations,
+            assignments=assignments,
+        )
+
+    def _check_new(self, id: int, name: str, free: int, used: Collection[str]) -> None:
+        if id < free:
+            raise InputError(f"the id {id} of a new relation is or was in use; the next is {free}")
+        if not name.strip():
+            raise InputError(f"the name of the new relation {id} is blank")
+        if name in used:
+            raise InputError(f"another relation is already called {name!r}; choose another name")
+
+    def transfer(self, least: float) -> Discovery:
+        """Return the discovery in which similar sentences take over what was confirmed and rejected, as new text does.
+
+        Args:
+            least: Least cosine of a sentence with a judged sentence, in (0, 1].
+
+        Raises:
+            InputError: No sentence was judged.
+            SettingError: ``least`` is not in (0, 1].
+        """
+        from relscout.discovery.corrections import Corrections, transfer
+
+        if not 0 < least <= 1:
+            raise SettingError(
+                f"the least cosine of a transfer is {least}; expected a number above 0 and up to 1"
+            )
+        before = self._corrections
+        relations, assignments, made = transfer(
+            self.relations, self.assignments, before.judged, least, self.model.transform
+        )
+        now = Corrections(before.judged, [*before.changes, made])
+        changed = self.with_run({"corrections": now.as_json()})
+        return dataclasses.replace(changed, relations=relations, assignments=assignments)
+
+    def _judged(self, instances: Sequence[str], relation: int) -> Discovery:
+        from relscout.discovery.corrections import Corrections, assigned, rows_of
+
+        rows = rows_of(self.assignments, instances)
+        answers = np.full(len(rows), relation, dtype=np.int64)
+        relations, assignments = assigned(self.relations, self.assignments, rows, answers)
+        before = self._corrections
+        now = Corrections({**before.judged, **dict.fromkeys(instances, relation)}, before.changes)
+        changed = self.with_run({"corrections": now.as_json()})
+        return dataclasses.replace(changed, relations=relations, assignments=assignments)
+
     def merge_entities(self, ids: Sequence[str]) -> Discovery:
         """Return the discovery with several entities merged under the id of the most frequent.
 
@@ -719,8 +861,6 @@ class Discovery:
             SettingError: The decisions are about another run.
             InputError: A decision is invalid.
         """
-        from relscout.discovery.decisions import is_about_entities
-
         here = fingerprint(self.relations)
         if decisions.run and decisions.run != here:
             raise SettingError(
@@ -730,14 +870,7 @@ class Discovery:
         changed = self
         for number, step in enumerate(decisions.steps, 1):
             try:
-                if "rename" in step:
-                    changed = changed.rename(step["rename"], step["to"])
-                elif "merge" in step:
-                    changed = changed.merge(step["merge"])
-                elif is_about_entities(step):
-                    changed = changed._with_entities(step)
-                else:
-                    changed = changed.drop(step["drop"])
+                changed = changed.decided(step)
             except InputError as error:
                 shown = json.dumps(dict(step), ensure_ascii=False)
                 raise InputError(f"decision {number} ({shown}): {error}") from error
@@ -745,6 +878,34 @@ class Discovery:
             return self
         done = {"run": here, "decisions": [dict(step) for step in decisions.steps]}
         return changed.with_run({"decisions": [*self.run.get("decisions", ()), done]})
+
+    def decided(self, step: Mapping[str, Any]) -> Discovery:
+        """Return the discovery after one decision in the form of :class:`Decisions`; :meth:`apply` records it.
+
+        Raises:
+            InputError: The decision is invalid.
+        """
+        from relscout.discovery.decisions import is_about_entities
+
+        if is_about_entities(step):
+            return self._with_entities(step)
+        if "rename" in step:
+            changed = self.rename(step["rename"], step["to"])
+        elif "merge" in step:
+            changed = self.merge(step["merge"])
+        elif "confirm" in step:
+            changed = self.confirm(step["confirm"], step["relation"], step.get("name"))
+        elif "reject" in step:
+            changed = self.reject(step["reject"], step["relation"])
+        elif "split" in step:
+            changed = self.split(step["split"], step["parts"])
+        elif "transfer" in step:
+            changed = self.transfer(step["transfer"])
+        else:
+            changed = self.drop(step["drop"])
+        if "_merged_entities" in vars(self):  # which depend on the corpus only
+            vars(changed)["_merged_entities"] = self._merged_entities
+        return changed
 
     def with_run(self, what: Mapping[str, Any]) -> Discovery:
         """Return the discovery with JSON values added to, or replaced in, its ``run``."""
@@ -869,16 +1030,20 @@ class Discovery:
         return cls.load(fetch(repo, revision=revision, token=token), encoder=encoder, method=method)
 
     def _run_moved(self, to: Mapping[int, int]) -> Mapping[str, Any]:
-        """Return ``run`` with the relations of its refinement moved to others."""
-        if "refinement" not in self.run:
-            return self.run
-        from relscout.discovery.refinement import Refinement
+        """Return ``run`` with the relations of its refinement and its corrections moved to others."""
+        moved, corrections = dict(self.run), self._corrections
+        if "refinement" in self.run and not corrections.changes:
+            from relscout.discovery.refinement import Refinement
 
-        moved = Refinement.from_json(self.run["refinement"]).moved(to)
-        return {**self.run, "refinement": moved.as_json()}
+            moved["refinement"] = Refinement.from_json(self.run["refinement"]).moved(to).as_json()
+        if "corrections" in self.run:
+            moved["corrections"] = corrections.moved(to).as_json()
+        return moved
 
     def _moved(self, to: Mapping[int, int]) -> dict[int, int]:
-        """Return ``merged`` with ids moved to others."""
+        """Return ``merged`` with ids moved to others; after a split, its corrections move them."""
+        if self._corrections.changes:
+            return dict(self.merged)
         now = {label: self.merged.get(label, label) for label in range(self.model.n_relations_)}
         return {label: to.get(id, id) for label, id in now.items() if to.get(id, id) != label}
 
@@ -895,6 +1060,12 @@ class Discovery:
             tuple(merged.tails[row] for row in rows),
         )
         return find_facts(self.triples(), ends)
+
+    @cached_property
+    def _corrections(self) -> Corrections:
+        from relscout.discovery.corrections import Corrections
+
+        return Corrections.from_json(self.run.get("corrections"))
 
     @cached_property
     def _merged_entities(self) -> MergedEntities:

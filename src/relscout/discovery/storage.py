@@ -44,6 +44,7 @@ from relscout.core.files import (
     whole_folder,
 )
 from relscout.core.instances import Polarity, RelationInstance, Triple
+from relscout.discovery.corrections import Corrections
 from relscout.discovery.relation import Assignments, Facts, Relation
 from relscout.encoders import Encoder
 from relscout.io.readers import read
@@ -328,7 +329,10 @@ def load(folder: Path, *, encoder: Encoder | None = None, kind: type[Estimator] 
     named = {relation.id for relation in relations}
     # a pre-defined relation needs no description: it may first occur in new text
     known = estimator.names_
-    needed = {merged.get(label, label) for label in range(estimator.n_relations_) if label not in known}
+    final = Corrections.from_json(run.get("corrections")).final
+    needed = {
+        final(merged.get(label, label)) for label in range(estimator.n_relations_) if label not in known
+    }
     if missing := (needed | set(np.unique(assignments.relation_ids).tolist())) - named - {-1}:
         raise ArtifactError(
             f"{folder / RELATIONS} does not describe relation {min(missing)}, which others name; run it again"

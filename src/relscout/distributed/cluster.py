@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import re
 import socket
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import islice
@@ -66,7 +67,7 @@ class Cluster:
         Raises:
             InputError: Nothing answers at the address in time.
             MissingExtraError: Ray is not installed.
-            SettingError: The cluster has another version of Ray or Python.
+            SettingError: The cluster has another version of Ray or Python, or asks for a token.
         """
         ray = _ray()
         if self.address not in (LOCAL, AUTO):
@@ -94,10 +95,11 @@ class Cluster:
         except (ConnectionError, TimeoutError, ValueError) as error:
             start = "; start a cluster with 'ray start --head', or use --ray local" * (self.address != LOCAL)
             raise InputError(f"Ray does not answer at {self.address!r}: {_line(error)}{start}") from error
-        except RuntimeError as error:
+        except (RuntimeError, ray.exceptions.RayError) as error:
+            # among the latter is an AuthenticationError, which says which token is missing
             raise SettingError(
                 f"this process cannot join the Ray cluster {self.address!r}: {_line(error)}; use the same versions of "
-                "Ray and Python on all machines"
+                "Ray and Python, and the same token if the cluster asks for one, on all machines"
             ) from error
 
     def _check_listening(self) -> None:
@@ -170,6 +172,33 @@ def caught(work: Callable[[], Any]) -> Any:
         return Failure(node, f"{where}{error.strerror or error}", "output")
 
 
+@contextlib.contextmanager
+def errors_of(ray: ModuleType, stage: str) -> Iterator[None]:
+    """Raise an error of Ray as ours.
+
+    Args:
+        ray: The connected Ray.
+        stage: What Ray does in the block.
+
+    Raises:
+        RelscoutError: A task raised an error, its worker died, or Ray failed.
+    """
+    try:
+        yield
+    except ray.exceptions.RayError as error:
+        raise RelscoutError(f"'{stage}' failed{_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """Return on which node a task failed, if it is known, and why, without the traceback."""
+    cause = getattr(error, "cause", None)
+    if cause is None:
+        return f": {type(error).__name__}: {_line(error)}"
+    # Ray names the node in the text of the error only
+    node = re.search(r"\bip=([^,)\s]+)", str(error))
+    return f"{f' on node {node[1]}' if node else ''}: {type(cause).__name__}: {_line(cause)}"
+
+
 def check_nodes(ray: ModuleType, folder: Path, *, timeout: float) -> None:
     """Create the working folder, and check that every node sees it and has this version of relscout.
 
@@ -192,14 +221,11 @@ def check_nodes(ray: ModuleType, folder: Path, *, timeout: float) -> None:
     mine = _described(folder)
     remote = ray.remote(num_cpus=0, max_retries=0)(_described)
     deadline = time.monotonic() + timeout
-    asked = {
-        node["NodeManagerHostname"]: remote.options(
-            scheduling_strategy=NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-        ).remote(folder)
-        for node in ray.nodes()
-        if node["Alive"]
-    }
-    for name, answer in asked.items():
+    alive = [node for node in ray.nodes() if node["Alive"]]
+    strategies = [NodeAffinitySchedulingStrategy(node["NodeID"], soft=False) for node in alive]
+    answers = [remote.options(scheduling_strategy=strategy).remote(folder) for strategy in strategies]
+    # several nodes may have the same name
+    for name, answer in zip((node["NodeManagerHostname"] for node in alive), answers, strict=True):
         try:
             theirs = ray.get(answer, timeout=max(deadline - time.monotonic(), 0.1))
         except ray.exceptions.GetTimeoutError as error:
@@ -251,6 +277,7 @@ def worked(
     function: Callable[..., Any],
     items: Iterable[Item],
     *shared: Any,
+    stage: str,
     workers: int | None = None,
 ) -> Iterator[tuple[Item, Any]]:
     """Yield each item with what a function returns for it on a worker, in the order in which they are done.
@@ -264,11 +291,26 @@ def worked(
         function: Called with an item and what is shared.
         items: The items.
         shared: Further arguments, or references to them.
+        stage: What the work is called in errors.
         workers: Number of items in work; by default as many as there are GPUs or, without any, CPUs.
 
     Yields:
         The item, and the result or a :class:`Failure` if the workers of the item died again and again.
+
+    Raises:
+        RelscoutError: The function raised an error, or Ray failed.
     """
+    with errors_of(ray, stage):
+        yield from _worked(ray, function, items, shared, workers)
+
+
+def _worked(
+    ray: ModuleType,
+    function: Callable[..., Any],
+    items: Iterable[Item],
+    shared: Sequence[Any],
+    workers: int | None,
+) -> Iterator[tuple[Item, Any]]:
     resources = ray.cluster_resources()
     gpus, cpus = int(resources.get("GPU", 0)), max(int(resources.get("CPU", 1)), 1)
     number = workers or gpus or cpus

@@ -37,8 +37,9 @@ from relscout.discovery import (
 from relscout.discovery.relation import polarities_of
 from relscout.distributed.cluster import Cluster, Failure, caught, check_nodes, worked
 from relscout.distributed.extracting import Pass
-from relscout.distributed.shards import INPUT, SHARD_SIZE, Corpus, cut, read_summary, write_summary
+from relscout.distributed.shards import INPUT, SHARD_SIZE, VECTORS, Corpus, cut, read_summary, write_summary
 from relscout.distributed.vectors import ShardedVectors, read_vectors, write_vectors
+from relscout.distributed.working import claimed
 from relscout.encoders import (
     EncoderSettings,
     TransformerEncoder,
@@ -56,7 +57,6 @@ from relscout.methods.kmeans import KMeans
 from relscout.methods.vectors import encode, identical_share
 from relscout.naming import name_relations
 
-VECTORS = "vectors"
 _FILE = "vectors.npy"
 #: Hashes of the texts, and of the pairs of names, of a shard.
 _TEXTS, _PAIRS = "texts.npy", "pairs.npy"
@@ -193,14 +193,15 @@ def discover(
         InputError: There are no pairs, or fewer (different) ones than relations, two different ones with the same id, a
             shard is broken, or Ray does not answer.
         OutputError: A node cannot write to the working folder, or its disk is full.
-        SettingError: A setting is invalid, the rows are passages, or the nodes differ in their versions.
+        SettingError: A setting is invalid, the rows are passages, the nodes differ in their versions, or the working
+            folder is in use or holds other files.
         MissingExtraError: Ray is not installed.
     """
     started = time.perf_counter()
     cluster, work, options = cluster or Cluster(), Path(work).absolute(), dict(settings or {})
     checked = from_mapping(KMeans.SETTINGS, options)
     options = {name: getattr(checked, name) for name in options}
-    with cluster.connected() as ray:
+    with cluster.connected() as ray, claimed(work):
         check_nodes(ray, work, timeout=cluster.timeout)
         corpus = cut(rows, work, shard_size=shard_size)
         if corpus.kind != "instances":
@@ -237,7 +238,9 @@ def discover(
         progress("describe", 0, None)
         shared = [ray.put(value) for value in (job, estimator.state())]
         parts: dict[int, _Assigned] = {}
-        for index, part in worked(ray, _assign, indices, *shared, workers=cluster.workers):
+        for index, part in worked(
+            ray, _assign, indices, *shared, stage="assign shards", workers=cluster.workers
+        ):
             if isinstance(part, Failure):
                 raise part.error()
             parts[index] = part

@@ -41,11 +41,13 @@ from relscout.distributed.shards import (
     Corpus,
     ScoredPair,
     cut,
+    note_trial,
     read_scored,
     read_summary,
     read_triples,
     write_summary,
 )
+from relscout.distributed.working import claimed
 from relscout.encoders import (
     check_share,
     loss_warnings,
@@ -183,7 +185,7 @@ class _Scorer:
         """Write the triples of a scored shard."""
         clock = time.perf_counter()
         part, pairs = self.job.triples(index, line), list(read_scored(shard_path(self.job.scored(index), 0)))
-        triples: list[Triple] = []
+        triples, dropped = list[Triple](), list[Triple]()
         if pairs:
             related = np.array([pair.related for pair in pairs if pair.related is not None], np.float32)
             scores = Scores(
@@ -194,19 +196,25 @@ class _Scorer:
             )
             lowest = None if line.related is None else np.float64(line.related)
             assigned = self.run.assign(scores, readable=line.readable, line=lowest)
-            triples = [
-                triple
-                for triple in self.run.triples_of(assigned)
-                if triple.confidence >= self.job.least[triple.relation]
-                and not (self.job.drop_negated and triple.polarity != "asserted")
-            ]
+            for triple in self.run.triples_of(assigned):
+                is_kept = triple.confidence >= self.job.least[triple.relation] and not (
+                    self.job.drop_negated and triple.polarity != "asserted"
+                )
+                (triples if is_kept else dropped).append(triple)
         part.mkdir(parents=True, exist_ok=True)
         write_shard(part, 0, triples, TRIPLES)
+        if dropped:
+            write_shard(part, 1, dropped, TRIPLES)
         doubted = sum(triple.polarity != "asserted" for triple in triples)
         seconds = time.perf_counter() - clock
-        write_summary(
-            part, {"pairs": len(pairs), "triples": len(triples), "doubted": doubted, "seconds": seconds}
-        )
+        summary = {
+            "pairs": len(pairs),
+            "triples": len(triples),
+            "dropped": len(dropped),
+            "doubted": doubted,
+            "seconds": seconds,
+        }
+        write_summary(part, summary)
 
 
 #: What this process has loaded: a worker loads a run once for all shards.
@@ -217,7 +225,14 @@ def _scorer(job: Job) -> _Scorer:
     key = f"{job.run}\n{job.described}\n{job.corpus.folder}"
     if key not in _LOADED:
         _LOADED.clear()
-        _LOADED[key] = _Scorer.of(job)
+        try:
+            _LOADED[key] = _Scorer.of(job)
+        except (InputError, ArtifactError) as error:
+            # it would fail for every shard, so no shard is broken
+            raise SettingError(
+                f"cannot load the run {job.run}, or what marks entities ({error}); all nodes must see them under the "
+                "same path"
+            ) from error
     return replace(_LOADED[key], job=job)
 
 
@@ -253,6 +268,7 @@ class ShardedExtraction:
         version: What the triples are attributed to.
         warnings: What a user should know.
         skipped: The shards that failed and were skipped, each with the reason.
+        dropped: Shards of the triples that are left out, by their confidence or polarity.
     """
 
     paths: Sequence[Path]
@@ -264,10 +280,16 @@ class ShardedExtraction:
     version: str
     warnings: Sequence[str]
     skipped: Sequence[str] = ()
+    dropped: Sequence[Path] = ()
 
     def __iter__(self) -> Iterator[Triple]:
         """Yield the triples in the order of the input, from the disk."""
         return read_triples(self.paths, self.matches)
+
+    def related(self) -> Iterator[RelationInstance]:
+        """Yield the pairs of all triples, also of those that are left out, in no order, to measure drift on."""
+        for triple in read_triples([*self.paths, *self.dropped], self.matches):
+            yield triple.instance
 
 
 def extract(
@@ -312,7 +334,8 @@ def extract(
         ArtifactError: The run is damaged.
         InputError: There is nothing to read, a shard is broken, or Ray does not answer.
         OutputError: A node cannot write to the working folder, or its disk is full.
-        SettingError: A setting is invalid, or the nodes differ in their versions.
+        SettingError: A setting is invalid, the nodes differ in their versions, or the working folder is in use or
+            holds other files.
         MissingExtraError: Ray is not installed.
     """
     cluster = cluster or Cluster()
@@ -323,7 +346,7 @@ def extract(
             f"{folder} has an encoder of your own, which workers cannot load; apply it with Discovery.predict"
         )
     least = minimum_confidences(min_confidence, loaded.names.values())
-    with cluster.connected() as ray:
+    with cluster.connected() as ray, claimed(work):
         check_nodes(ray, work, timeout=cluster.timeout)
         corpus = cut(rows, work, shard_size=shard_size)
         of_text = corpus.kind == "passages"
@@ -350,6 +373,13 @@ def extract(
         )
         parts = {index: job.triples(index, line) for index in left}
         left = passed.run("assign shards", assign, parts, job, line)
+        note_trial(
+            work,
+            {
+                SCORED: [job.scored(index).name for index in left],
+                TRIPLES_FOLDER: [parts[index].name for index in left],
+            },
+        )
     finished = [parts[index] for index in left]
     counts = [read_summary(part) or {} for part in finished]
     return ShardedExtraction(
@@ -362,6 +392,7 @@ def extract(
         loaded.model_version,
         warnings,
         passed.skipped,
+        [shard_path(part, 1) for part, count in zip(finished, counts, strict=True) if count["dropped"]],
     )
 
 
@@ -393,16 +424,21 @@ class Pass:
         self.progress(stage, len(done), len(parts))
         todo = [index for index in parts if index not in done]
         references = [self.ray.put(value) for value in shared]
-        for index, failure in worked(self.ray, function, todo, *references, workers=self.workers):
+        for index, failure in worked(
+            self.ray, function, todo, *references, stage=stage, workers=self.workers
+        ):
             if isinstance(failure, Failure):
-                self._note(index, failure)
+                self.note(index, failure)
             else:
                 done.add(index)
             self.progress(stage, len(done), len(parts))
         return sorted(done)
 
-    def _note(self, index: int, failure: Failure) -> None:
+    def note(self, index: int, failure: Failure) -> None:
+        """Note a broken shard, or raise the error."""
         path = self.corpus.shard(index)
+        if failure.kind == "setting":
+            raise failure.error()
         if self.broken == "raise" or failure.kind != "input":
             raise replace(failure, message=f"{path}: {failure.message}").error()
         self.skipped.append(f"{path} on node {failure.node}: {failure.message}")

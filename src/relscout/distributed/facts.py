@@ -22,7 +22,7 @@ from zlib import crc32
 from relscout.core.errors import SettingError
 from relscout.core.instances import Entity, Fact, Match, Triple
 from relscout.core.progress import Progress, silent
-from relscout.distributed.cluster import Cluster
+from relscout.distributed.cluster import Cluster, errors_of
 from relscout.distributed.extracting import ShardedExtraction
 from relscout.distributed.shards import read_triples
 from relscout.text.entities import DocumentNames, Form, FormKey, MergedEntities, Owners
@@ -57,12 +57,13 @@ def find_facts(
     Raises:
         InputError: Ray does not answer.
         MissingExtraError: Ray is not installed.
+        RelscoutError: A task failed, or its worker died.
         SettingError: ``parts`` is below 1.
     """
     if parts is not None and parts < 1:
         raise SettingError(f"parts is {parts}; expected a whole number from 1")
     number = parts or min(_MOST_PARTS, 1 + extraction.triples // _PER_PART)
-    with (cluster or Cluster()).connected() as ray:
+    with (cluster or Cluster()).connected() as ray, errors_of(ray, "facts"):
         sorted_parts = _sorted_parts(ray, extraction, number, progress)
         streams = [chain.from_iterable(map(ray.get, part)) for part in sorted_parts]
         yield from heapq.merge(*streams, key=_order)

@@ -17,14 +17,16 @@ from typing import Any
 
 import numpy as np
 
-from relscout.core.errors import InputError, SettingError
+from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.core.seeding import generator
-from relscout.distributed.shards import READ, SCORED, TRIPLES_FOLDER, read_summary
+from relscout.distributed.shards import INPUT, READ, SCORED, SUMMARY, TRIPLES_FOLDER, read_summary
 
 #: Numbers of workers of a plan.
 WORKERS = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 #: Failures while a shard is in work above which a plan makes no sense: one start in e^5 would end well.
 _HOPELESS = 5.0
+#: Largest corpus, and the most shards, that a plan can be made for.
+_MOST_ROWS, _MOST_SHARDS = 10**12, 10**7
 #: Shards of a trial from which the variation of their times is known.
 _ENOUGH = 5
 
@@ -123,16 +125,19 @@ def measured(work: Path) -> Rates:
         work: The working folder of the trial, which must be finished.
 
     Raises:
+        ArtifactError: A summary in it is damaged.
         InputError: The folder holds no finished trial.
     """
-    reading = read_summary(work / READ)
+    reading = _numbers(work / READ, "rows", "seconds")
+    # an earlier trial may have left other parts
+    parts = {stage: _parts(work, stage) for stage in (SCORED, TRIPLES_FOLDER)}
     scored, assigned = (
         [
             summary
-            for folder in sorted((work / stage).glob("*"))
-            if (summary := read_summary(folder)) is not None and summary["pairs"]
+            for part in parts[stage]
+            if (summary := _numbers(part, "pairs", "seconds", *more)) is not None and summary["pairs"]
         ]
-        for stage in (SCORED, TRIPLES_FOLDER)
+        for stage, more in ((SCORED, ["started"]), (TRIPLES_FOLDER, []))
     )
     if reading is None or not scored or not assigned:
         raise InputError(
@@ -143,7 +148,8 @@ def measured(work: Path) -> Rates:
     # the first shard of a worker also loads the run
     times = sorted(scored, key=lambda summary: summary["started"])[1:] or scored
     logs = [math.log(max(summary["seconds"], 1e-9) / summary["pairs"]) for summary in times]
-    written = sum(path.stat().st_size for path in work.rglob("*") if path.is_file())
+    folders = [work / INPUT, work / READ, *parts[SCORED], *parts[TRIPLES_FOLDER]]
+    written = sum(path.stat().st_size for folder in folders for path in folder.glob("*"))
     return Rates(
         read=reading["rows"] / max(reading["seconds"], 1e-9),
         pairs=pairs / reading["rows"],
@@ -152,6 +158,39 @@ def measured(work: Path) -> Rates:
         written=written / reading["rows"],
         spread=float(np.std(logs)) if len(logs) >= _ENOUGH else 0.0,
     )
+
+
+def _parts(work: Path, stage: str) -> list[Path]:
+    """Return the parts of a stage of the last trial that was finished.
+
+    Raises:
+        ArtifactError: They are not a list of names.
+    """
+    parts = (read_summary(work / READ) or {}).get("parts", {})
+    names = parts.get(stage, []) if isinstance(parts, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ArtifactError(
+            f"{work / READ / SUMMARY} is damaged: 'parts' is {parts!r:.80}; make the trial again"
+        )
+    return [work / stage / name for name in names]
+
+
+def _numbers(part: Path, *names: str) -> dict[str, float] | None:
+    """Return numbers of a summary; ``None`` if the part is not done.
+
+    Raises:
+        ArtifactError: A number is missing.
+    """
+    summary = read_summary(part)
+    if summary is None:
+        return None
+    for name in names:
+        if not isinstance(summary.get(name), int | float) or not 0 <= summary[name] < math.inf:
+            raise ArtifactError(
+                f"{part / SUMMARY} is damaged: {name!r} is {summary.get(name)!r}, expected a number from 0; delete its "
+                "folder, and make the trial again"
+            )
+    return {name: summary[name] for name in names}
 
 
 def _rate(summaries: Iterable[Mapping[str, Any]]) -> float:
@@ -179,11 +218,17 @@ def simulate(
         seed: Random seed of stragglers and failures.
 
     Raises:
-        SettingError: A number is below 1, or workers fail faster than they finish a shard.
+        SettingError: A number is below 1, there are too many rows or shards, or workers fail faster than they finish a
+            shard.
     """
     for name, value in (("rows", rows), ("workers", workers), ("shard_size", shard_size)):
         if value < 1:
             raise SettingError(f"{name} is {value}; expected a whole number from 1")
+    if rows > _MOST_ROWS or rows > _MOST_SHARDS * shard_size:
+        raise SettingError(
+            f"rows is {rows} and shard_size {shard_size}; expected at most {_MOST_ROWS:,} rows in at most "
+            f"{_MOST_SHARDS:,} shards"
+        )
     conditions = conditions or Conditions()
     random = generator(seed, f"plan of {workers} workers")
     shards = np.full(math.ceil(rows / shard_size), shard_size, dtype=np.float64)

@@ -6,6 +6,9 @@
     reading/summary.json                how long it took to read
     scored/KEY/part-00000.parquet       what the model says of the pairs of a shard, and summary.json
     triples/KEY/part-00000.parquet      the triples of a shard, and summary.json
+    triples/KEY/part-00001.parquet      those that are left out by their confidence or polarity, if there are any
+    vectors/KEY/vectors.npy             the vectors of a shard, and summary.json
+    relscout-work.json                  the process that uses the folder (:mod:`relscout.distributed.working`)
 
 A KEY is a hash of the content of the shard and of everything else that determines the result. A folder with a
 ``summary.json``, which is written last, is done, and never computed again. Shards hold whole documents, because what a
@@ -31,7 +34,7 @@ from relscout.text import Passage
 
 #: Passages, or marked pairs, of a shard, unless the user decides otherwise.
 SHARD_SIZE = 2_000
-INPUT, SCORED, TRIPLES_FOLDER, READ = "input", "scored", "triples", "reading"
+INPUT, SCORED, TRIPLES_FOLDER, READ, VECTORS = "input", "scored", "triples", "reading", "vectors"
 SUMMARY = "summary.json"
 
 _Row = Passage | RelationInstance
@@ -304,9 +307,22 @@ def write_summary(part: Path, summary: Mapping[str, Any]) -> None:
         )
 
 
+def note_trial(folder: Path, parts: Mapping[str, Sequence[str]]) -> None:
+    """Note in a working folder which parts are those of the corpus that was read last.
+
+    Args:
+        folder: The working folder.
+        parts: Names of the parts by stage.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    write_summary(folder / READ, {**(read_summary(folder / READ) or {}), "parts": dict(parts)})
+
+
 def read_summary(part: Path) -> dict[str, Any] | None:
     """Return what is known of a part; ``None`` if it is not done."""
     try:
         return dict(parsed_json((part / SUMMARY).read_text(encoding="utf-8")))
-    except (OSError, ValueError):
+    except (OSError, ValueError, TypeError):
         return None

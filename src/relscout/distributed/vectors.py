@@ -1,7 +1,7 @@
 """Vectors in shards, clustered where they are: Lloyd's iterations as sums of shards.
 
-Each worker assigns the vectors of a shard and returns their sums by cluster. Sums are whole numbers, in units of 2^-36,
-so that they are the same in whatever order, and in whatever shards, they are added. A mean differs from that of
+Each worker assigns the vectors of a shard and returns their sums by cluster. Sums are computed in integers, in units of
+2^-36, so that they are the same in whatever order, and in whatever shards, they are added. A mean differs from that of
 :func:`relscout.clustering.kmeans.means` by the rounding of the latter, 1e-7 of a vector of unit length.
 """
 
@@ -97,7 +97,7 @@ class ShardedVectors(DistantVectors):
         for shard in np.unique(shards).tolist():
             of_shard = shards == shard
             vectors[of_shard] = read_vectors(self._files[shard])[wanted[of_shard] - self._starts[shard]]
-        return vectors[0] if np.ndim(rows) == 0 else vectors
+        return vectors[0] if isinstance(rows, int | np.integer) else vectors
 
     def nearest(self, centroids: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the nearest centroid of each vector (N,), int64, and the squared distance to it (N,), float32.
@@ -111,7 +111,12 @@ class ShardedVectors(DistantVectors):
         sums = np.zeros(centroids.shape, dtype=np.int64)
         shards = list(enumerate(self._files))
         for (shard, _), part in worked(
-            self._ray, _assigned, shards, self._ray.put(centroids), workers=self._workers
+            self._ray,
+            _assigned,
+            shards,
+            self._ray.put(centroids),
+            stage="cluster shards",
+            workers=self._workers,
         ):
             if isinstance(part, Failure):
                 raise part.error()

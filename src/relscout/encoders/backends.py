@@ -140,8 +140,9 @@ def _convert(model: Any, layers: Sequence[int]) -> Any:
         from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
         example = _example(model, rows=2, longest=9)
+        trace: Any = torch.jit.trace  # has no types
         with torch.no_grad():
-            traced = torch.jit.trace(States().eval(), example, check_trace=False, strict=False)
+            traced = trace(States().eval(), example, check_trace=False, strict=False)
         frontend = FrontEndManager().load_by_framework("pytorch")
         decoder = TorchScriptPythonDecoder(traced, example_input=example)
         graph = frontend.convert(frontend.load(decoder))

@@ -97,8 +97,8 @@ def write_page(
     text = environment.get_template(template).render(
         **values,
         version=version("relscout"),
-        style=Markup(_asset("style.css")),  # noqa: S704 - our own file
-        scripts=[Markup(_asset(f"{name}.js")) for name in ("core", "charts", *scripts)],  # noqa: S704
+        style=Markup(asset("style.css")),  # noqa: S704 - our own file
+        scripts=[Markup(asset(f"{name}.js")) for name in ("core", "charts", *scripts)],  # noqa: S704
         data=_packed(json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))),
         plotly=_plotly(),
     )
@@ -233,7 +233,8 @@ def _gold_values(gold: Gold) -> dict[str, Any]:
     return {"gold_rows": rows, "gold_caption": caption}
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """Return a file of the page: its style sheet, a script or a template."""
     return files("relscout.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 

@@ -20,6 +20,8 @@ from relscout.serve import Limits
 from relscout.serve.batching import Batcher, ClosedError, QueueFullError
 from relscout.serve.extraction import Answer, BatchExtractor, Job, RefusedError
 from relscout.serve.guard import App, Guard, HTTPError, internal, is_loopback
+from relscout.serve.review.api import ASSETS, router_of
+from relscout.serve.review.work import Worker
 from relscout.serve.schemas import ErrorResponse, ExtractRequest, ExtractResponse, Health
 
 _PATHS = ("/", "/docs", "/extract", "/health", "/metrics", "/openapi.json")
@@ -85,12 +87,14 @@ class Service:
         limits: Sizes and times.
         host: The host to bind to; it decides which requests are refused.
         key: The API key that requests must have; ``None`` for none.
+        worker: Does the work of the review of the run, if people may change it.
     """
 
     extractor: BatchExtractor
     limits: Limits = field(default_factory=Limits)
     host: str = "127.0.0.1"
     key: str | None = None
+    worker: Worker | None = None
 
     def __post_init__(self) -> None:
         self.metrics = Metrics()
@@ -111,6 +115,7 @@ class Service:
             self.key,
             is_loopback(self.host),
             self.metrics.note_request,
+            ASSETS if self.worker is not None else frozenset(),
         )
 
     @property
@@ -119,8 +124,11 @@ class Service:
         return self.extractor.extractor.version
 
     def close(self) -> None:
-        """Accept no more requests, answer those that wait, and release the thread of the model."""
+        """Accept no more requests, answer those that wait, and release the threads of the models."""
         self.batcher.close()
+        if self.worker is not None:
+            self.worker.close()
+            self.worker.review.close()
 
     async def answer(self, request: ExtractRequest) -> Answer:
         """Return the answer of a request.
@@ -225,6 +233,9 @@ def _application(service: Service) -> FastAPI:
             generate_latest(metrics.registry), media_type="text/plain; version=0.0.4; charset=utf-8"
         )
 
+    if service.worker is not None:
+        app.include_router(router_of(service.worker.review, service.worker))
+
     @app.get("/openapi.json", include_in_schema=False)
     async def openapi() -> JSONResponse:
         return JSONResponse(app.openapi())
@@ -239,8 +250,8 @@ def _application(service: Service) -> FastAPI:
         return JSONResponse(error.content(), error.status, error.headers)
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
-        problem = _problem(error.errors())
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        problem = _problem(error.errors(), extract=request.url.path == "/extract")
         return JSONResponse(problem.content(), problem.status)
 
     for status, text in (
@@ -262,8 +273,8 @@ def _answering(error: HTTPError) -> Any:
     return answer
 
 
-def _problem(errors: Sequence[Any]) -> HTTPError:
-    """Return the error for what a request has wrong, the first few of it."""
+def _problem(errors: Sequence[Any], *, extract: bool) -> HTTPError:
+    """Return the error for what a request has wrong, the first few of it; ``extract``: it was to ``/extract``."""
     if any(error["type"] == "json_invalid" for error in errors):
         return HTTPError(400, "not_json", "the body is not JSON; expected an object such as {'text': '…'}")
     texts = []
@@ -271,10 +282,10 @@ def _problem(errors: Sequence[Any]) -> HTTPError:
         place = ".".join(str(part) for part in error["loc"] if part != "body") or "the body"
         if error["type"] == "extra_forbidden":
             name = str(error["loc"][-1])[:80]
-            if len(error["loc"]) == 2:
+            if extract and len(error["loc"]) == 2:
                 texts.append(str(UnknownNameError("field", name, _KNOWN_FIELDS)))
             else:
-                texts.append(f"unknown field {name!r} in {place.rpartition('.')[0]}")
+                texts.append(f"unknown field {name!r} in {place.rpartition('.')[0] or 'the body'}")
         else:
             texts.append(f"{place[:80]}: {error['msg'].removeprefix('Value error, ')}")
     return HTTPError(422, "invalid", "; ".join(texts))

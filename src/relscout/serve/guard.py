@@ -82,6 +82,7 @@ class Guard:
         loopback: Whether the server binds to loopback. Then the header ``Host`` must name this machine, so that no
             website reaches the server under a name of its own (DNS rebinding).
         on_request: Called after each request.
+        public: Further paths that need no key, such as a page that holds no data.
     """
 
     app: App
@@ -89,6 +90,7 @@ class Guard:
     key: str | None
     loopback: bool
     on_request: OnRequest
+    public: frozenset[str] = frozenset()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, as ASGI specifies."""
@@ -148,7 +150,7 @@ class Guard:
                 "foreign_origin",
                 "requests from pages of another origin are refused; call from a program",
             )
-        if self.key is not None and scope["path"] != OPEN:
+        if self.key is not None and scope["path"] not in {OPEN, *self.public}:
             scheme, _, token = _header(scope, b"authorization").partition(" ")
             given = token.strip() if scheme.lower() == "bearer" else _header(scope, b"x-api-key")
             # in constant time, so that the time of an answer reveals no part of the key

@@ -1,0 +1,327 @@
+"""Requests and answers of the review application, as pydantic models."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+
+from relscout.serve.schemas import Name, Text
+
+#: Numbers that a browser represents exactly.
+Number = Annotated[int, Field(ge=-1, le=2**53)]
+#: Ids that a client makes up.
+Key = Annotated[Text, Field(min_length=1, max_length=100)]
+Ids = Annotated[list[Name], Field(min_length=1, max_length=100_000)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Rename(_Strict):
+    """Another name for a relation."""
+
+    rename: Number
+    to: Name
+
+
+class Merge(_Strict):
+    """Several relations become one, with the id and name of the largest."""
+
+    merge: Annotated[list[Number], Field(min_length=2, max_length=10_000)]
+
+
+class Drop(_Strict):
+    """A relation is no relation."""
+
+    drop: Number
+
+
+class SplitPart(_Strict):
+    """A part that leaves a relation."""
+
+    id: Number
+    name: Name
+    instances: Ids
+
+
+class Split(_Strict):
+    """Parts of a relation become relations; all other instances stay."""
+
+    split: Number
+    parts: Annotated[list[SplitPart], Field(min_length=1, max_length=100)]
+
+
+class Confirm(_Strict):
+    """Sentences express a relation, whichever they had before."""
+
+    confirm: Ids
+    relation: Number
+    name: Name | None = Field(None, description="Name of the relation, if it is a new one.")
+
+
+class Reject(_Strict):
+    """Sentences of a relation express none."""
+
+    reject: Ids
+    relation: Number
+
+
+class Transfer(_Strict):
+    """Sentences take over the answers of similar judged ones."""
+
+    transfer: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+class MergeEntities(_Strict):
+    """Several entities are one."""
+
+    merge_entities: Ids
+
+
+class SplitEntity(_Strict):
+    """Some aliases of an entity are another entity."""
+
+    split_entity: Name
+    names: Ids
+
+
+class Undo(_Strict):
+    """An earlier decision does not hold."""
+
+    undo: Number
+
+
+_KINDS = (
+    "rename", "merge", "drop", "split", "confirm", "reject", "transfer", "merge_entities", "split_entity", "undo",
+)  # fmt: skip
+
+
+def _kind(step: Any) -> str | None:
+    """Return the key that says what a decision is."""
+    return next((kind for kind in _KINDS if isinstance(step, dict) and kind in step), None)
+
+
+Step = Annotated[
+    Annotated[Rename, Tag("rename")]
+    | Annotated[Merge, Tag("merge")]
+    | Annotated[Drop, Tag("drop")]
+    | Annotated[Split, Tag("split")]
+    | Annotated[Confirm, Tag("confirm")]
+    | Annotated[Reject, Tag("reject")]
+    | Annotated[Transfer, Tag("transfer")]
+    | Annotated[MergeEntities, Tag("merge_entities")]
+    | Annotated[SplitEntity, Tag("split_entity")]
+    | Annotated[Undo, Tag("undo")],
+    Discriminator(
+        _kind,
+        custom_error_type="unknown_decision",
+        custom_error_message=f"expected an object with one of {', '.join(_KINDS)}",
+    ),
+]
+
+
+class DecideRequest(_Strict):
+    """A decision, and what its author knew."""
+
+    step: Step
+    author: Key = Field(description="The browser tab, or the program.")
+    state: Number = Field(description="Number of the last entry of the log that the author knew.")
+    key: Key = Field(description="Name of the request. Repeated requests are one decision.")
+
+
+class LogEntry(BaseModel):
+    """An entry of the log of decisions."""
+
+    number: int
+    time: str = Field(description="In UTC.")
+    author: str
+    step: dict[str, Any]
+    text: str = Field(description="The decision as a sentence.")
+    undone: bool = False
+
+
+class DecideResponse(BaseModel):
+    """The entry of the decision, which is on disk."""
+
+    entry: LogEntry
+    state: int
+
+
+class RelationSummary(BaseModel):
+    """A relation as it is after all decisions."""
+
+    id: int
+    name: str
+    pattern: str
+    types: str
+    size: int
+    confidence: float
+    facts: int
+    confirmed: int
+    colour: str
+
+
+class Overview(BaseModel):
+    """The whole run, in short."""
+
+    run: str = Field(description="Its fingerprint before the decisions.")
+    state: int
+    relations: list[RelationSummary]
+    instances: int
+    without_relation: int
+    facts: int
+    judged: int = Field(description="Sentences that people confirmed or rejected.")
+    next_number: int = Field(description="Number for a new relation.")
+    decisions: list[LogEntry] = Field(description="All entries of the log, the latest first.")
+
+
+class Events(BaseModel):
+    """Entries of the log that a tab has not seen."""
+
+    state: int
+    entries: list[LogEntry]
+
+
+class Sentence(BaseModel):
+    """A sentence with its pair."""
+
+    id: str
+    pieces: list[tuple[str, str]] = Field(
+        description="Text, and its role: `h` for head, `t` for tail, `ht` or nothing."
+    )
+    relation: int
+    name: str
+    confidence: float
+    related: float | None
+    polarity: str
+    place: str
+    judged: Literal["", "confirmed", "rejected"]
+
+
+class Sentences(BaseModel):
+    """A page of the sentences of a relation."""
+
+    state: int
+    relation: int
+    total: int
+    sentences: list[Sentence]
+
+
+class Evidence(BaseModel):
+    """Sentences of a fact that have one relation; another one for those that read from tail to head."""
+
+    relation: int
+    instances: list[str]
+
+
+class FactSummary(BaseModel):
+    """A fact, with its first sentences."""
+
+    head: str
+    relation: int
+    name: str
+    tail: str
+    phrase: str
+    support: int
+    confidence: float
+    evidence: list[Evidence] = Field(description="All its sentences.")
+    sentences: list[Sentence]
+
+
+class FactsPage(BaseModel):
+    """A page of the facts."""
+
+    state: int
+    total: int
+    facts: list[FactSummary]
+
+
+class Question(BaseModel):
+    """A sentence to judge, and relations that it may express instead."""
+
+    sentence: Sentence
+    alternatives: list[int] = Field(description="Other relations, the most similar first.")
+    informs: int = Field(description="Number of sentences that are similar enough to take over the answer.")
+
+
+class Questions(BaseModel):
+    """What to ask next, the most informative question first."""
+
+    state: int
+    ready: bool = Field(description="Whether similarity is known; before that, questions go by doubt alone.")
+    questions: list[Question]
+
+
+class SplitRequest(_Strict):
+    """A relation to divide."""
+
+    relation: Annotated[int, Field(ge=0, le=2**53)]
+    into: Annotated[int, Field(ge=2, le=8)] = 2
+
+
+class ProposedPart(BaseModel):
+    """A part of a relation."""
+
+    id: int
+    name: str
+    size: int
+    instances: list[str]
+    examples: list[Sentence]
+
+
+class Proposal(BaseModel):
+    """Parts of a relation, the largest first, which stays."""
+
+    state: int
+    parts: list[ProposedPart]
+
+
+class WorkRequest(_Strict):
+    """Work for the background."""
+
+    task: Literal["transfer", "save"]
+
+
+class Movement(BaseModel):
+    """Sentences that would move from a relation to another."""
+
+    origin: str
+    target: str
+    count: int
+    examples: list[Sentence]
+
+
+class Preview(BaseModel):
+    """What a transfer of the judgements would change."""
+
+    state: int = Field(description="The state that it was computed from.")
+    step: dict[str, Any] = Field(description="The decision that accepts it.")
+    moved: int
+    judged: int
+    facts_before: int
+    facts_after: int
+    movements: list[Movement]
+
+
+class Saved(BaseModel):
+    """A new run."""
+
+    name: str = Field(description="Name of its folder, next to that of the run.")
+    relations: int
+    facts: int
+    decisions: int
+
+
+class Work(BaseModel):
+    """What the background does."""
+
+    task: Literal["", "vectors", "transfer", "save"]
+    state: Literal["idle", "running", "done", "failed"]
+    stage: str = ""
+    done: int = 0
+    total: int | None = None
+    message: str = ""
+    preview: Preview | None = None
+    saved: Saved | None = None

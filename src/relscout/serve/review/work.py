@@ -1,0 +1,212 @@
+"""Work of a review that takes time: vectors, proposed splits, a preview of a transfer, and saving the new run.
+
+One thread does it, so that the model is never used twice at the same time. The page asks for its progress.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from relscout.clustering.kmeans import kmeans
+from relscout.core.errors import InputError, RelscoutError
+from relscout.core.instances import RelationInstance
+from relscout.discovery import Discovery
+from relscout.discovery.relation import unlike
+from relscout.naming import bare_name, name_relations
+from relscout.serve.review.questions import LEAST_COSINE, Pool
+from relscout.serve.review.schemas import Movement, Preview, Proposal, ProposedPart, Saved, Work
+from relscout.serve.review.state import BusyError, Review, State
+from relscout.serve.review.views import NONE, View
+
+_LOG = logging.getLogger("relscout.serve")
+_EXAMPLES = 3
+#: Most pairs of relations in a preview.
+_MOVEMENTS = 30
+Task = Literal["vectors", "transfer", "save"]
+
+
+class Worker:
+    """Does the work of a review in the background.
+
+    Args:
+        review: The review.
+        folder: Folder of the run; new runs are saved next to it.
+    """
+
+    def __init__(self, review: Review, folder: Path) -> None:
+        self.review, self._folder = review, folder
+        self.pool = Pool.of(review.base)
+        self._status = Work(task="", state="idle")
+        self._lock = threading.Lock()
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="relscout-review")
+        self._closed = False
+
+    @property
+    def status(self) -> Work:
+        """What the worker does, or did last."""
+        return self._status
+
+    def start(self, task: Task) -> Work:
+        """Start a task; its progress and its result are in :attr:`status`.
+
+        Raises:
+            BusyError: Other work is not finished.
+        """
+        with self._lock:
+            if self._status.state == "running":
+                raise BusyError(f"the task {self._status.task!r} is not finished; wait for it")
+            self._status = Work(task=task, state="running")
+        self._thread.submit(self._run, task)
+        return self._status
+
+    def propose_split(self, relation: int, into: int) -> Future[Proposal]:
+        """Return the future proposal to divide a relation by k-means on its vectors; waits for other work.
+
+        The future raises an InputError if the relation is too small or does not exist.
+        """
+        return self._thread.submit(self._split, relation, into)
+
+    def close(self) -> None:
+        """End the thread; what has not started is not done."""
+        self._closed = True
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _run(self, task: Task) -> None:
+        try:
+            with self.review.model:
+                done = {"vectors": self._vectors, "transfer": self._transfer, "save": self._save}[task]()
+        except _Ended:
+            return
+        except RelscoutError as error:
+            self._status = Work(task=task, state="failed", message=self._without_path(str(error)))
+        except Exception:
+            _LOG.exception("work on a review failed")
+            message = "the server failed on this; its log has the cause"
+            self._status = Work(task=task, state="failed", message=message)
+        else:
+            self._status = done
+
+    def _vectors(self) -> Work:
+        instances = list(self.pool.instances)
+        if instances:
+            vectors = self.review.base.model.transform(instances, progress=self._note)
+            self.pool = self.pool.with_vectors(vectors)
+        return Work(task="vectors", state="done")
+
+    def _transfer(self) -> Work:
+        state = self.review.state
+        step = {"transfer": LEAST_COSINE}
+        before, after = state.run, state.run.decided(step)
+        old, new = before.assignments.relation_ids, after.assignments.relation_ids
+        moved = np.flatnonzero(old != new).tolist()
+        counts = Counter((int(old[row]), int(new[row])) for row in moved)
+        names = {relation.id: relation.name for relation in before.relations} | {-1: NONE}
+        view = View(state, self.review.base)
+        movements = [
+            Movement(
+                origin=names[origin],
+                target=names[target],
+                count=count,
+                examples=[view.sentence(row) for row in moved if (old[row], new[row]) == (origin, target)][
+                    :_EXAMPLES
+                ],
+            )
+            for (origin, target), count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        ]
+        preview = Preview(
+            state=state.number,
+            step=step,
+            moved=len(moved),
+            judged=len(state.run.run.get("corrections", {}).get("judged", {})),
+            facts_before=len(before.facts()),
+            facts_after=len(after.facts()),
+            movements=movements[:_MOVEMENTS],
+        )
+        return Work(task="transfer", state="done", preview=preview)
+
+    def _save(self) -> Work:
+        decisions = self.review.export()
+        if not decisions.steps:
+            raise InputError("nothing was decided yet, so a new run would be the same")
+        run = self.review.base.apply(decisions)
+        stem, number = f"{self._folder.name}-reviewed", 1
+        while (place := self._folder.parent / (stem if number == 1 else f"{stem}-{number}")).exists():
+            number += 1
+        run.save(place)
+        saved = Saved(
+            name=place.name,
+            relations=len(run.relations),
+            facts=len(run.facts()),
+            decisions=len(decisions.steps),
+        )
+        return Work(task="save", state="done", saved=saved)
+
+    def _split(self, relation: int, into: int) -> Proposal:
+        with self.review.model:
+            return self._proposed(self.review.state, relation, into)
+
+    def _proposed(self, state: State, relation: int, into: int) -> Proposal:
+        run, view = state.run, View(state, self.review.base)
+        whole = run.relation(relation)
+        rows = np.flatnonzero(run.assignments.relation_ids == relation).tolist()
+        # in an order that does not depend on that of the input
+        rows.sort(key=lambda row: run.assignments.instances[row].id)
+        instances = [run.assignments.instances[row] for row in rows]
+        if len({instance.id for instance in instances}) < into:
+            raise InputError(
+                f"{whole.name!r} has {len(instances)} sentences, too few for {into} parts; choose fewer parts"
+            )
+        clusters = kmeans(run.model.transform(instances), into, seed=int(run.run.get("seed", 0)))
+        labels = np.asarray(clusters.labels)
+        largest_first = sorted(range(into), key=lambda label: (-int((labels == label).sum()), label))
+        names = _names(run, whole.name, instances, [labels == label for label in largest_first])
+        parts = []
+        for place, label in enumerate(largest_first):
+            members = np.flatnonzero(labels == label).tolist()
+            parts.append(
+                ProposedPart(
+                    id=relation if place == 0 else run.next_number + place - 1,
+                    name=names[place],
+                    size=len(members),
+                    instances=list(dict.fromkeys(instances[member].id for member in members)),
+                    examples=[view.sentence(rows[member]) for member in members[:_EXAMPLES]],
+                )
+            )
+        return Proposal(state=state.number, parts=parts)
+
+    def _note(self, stage: str, done: int, total: int | None) -> None:
+        if self._closed:
+            raise _Ended
+        self._status = self._status.model_copy(update={"stage": stage, "done": done, "total": total})
+
+    def _without_path(self, message: str) -> str:
+        """Return a message without the folders of this machine."""
+        return message.replace(f"{self._folder.parent}/", "")
+
+
+class _Ended(Exception):  # noqa: N818 - the server ends, which is no error
+    """The worker is closed."""
+
+
+def _names(
+    run: Discovery, stays: str, instances: Sequence[RelationInstance], parts: Sequence[Any]
+) -> list[str]:
+    """Return a name for each part of a relation: the first keeps its name, the others are named by their phrases."""
+    labels = np.zeros(len(instances), dtype=np.int64)
+    for place, members in enumerate(parts):
+        labels[members] = place
+    named = name_relations(instances, labels)
+    used, names = set(run.names.values()), [stays]
+    for place in range(1, len(parts)):
+        name = unlike(used, bare_name(named[place].name))
+        used.add(name)
+        names.append(name)
+    return names

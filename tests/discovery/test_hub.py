@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from relscout import Discovery, RelationInstance, discover
 from relscout.core.errors import ArtifactError, DownloadError, OutputError, SettingError
-from relscout.discovery.hub import Address, _is_local, address, model_card
+from relscout.discovery.hub import Address, address, is_local, model_card
 from tests.cli.conftest import call, sentences
 from tests.discovery.hub_server import TOKEN, Hub, serving
 
@@ -293,8 +293,8 @@ def test_paths_of_this_machine_are_recognised(
 ) -> None:
     for home in ("/", "/home/ada"):
         monkeypatch.setenv("HOME", home)
-        assert _is_local(text) is expected
-    assert _is_local("see /home/ada/x")
+        assert is_local(text) is expected
+    assert is_local("see /home/ada/x")
 
 
 def test_a_container_without_a_home_directory_can_push(

@@ -248,7 +248,7 @@ def model_card(discovery: Run, repo: str, *, license: str | None = None) -> str:
 
 def _public_name(discovery: Run) -> str:
     name = name_of(discovery.model.encoder)
-    return "a local model, which is not part of this repository" if _is_local(name) else name
+    return "a local model, which is not part of this repository" if is_local(name) else name
 
 
 def _is_of_run(name: str) -> bool:
@@ -257,12 +257,12 @@ def _is_of_run(name: str) -> bool:
 
 def _local_paths(discovery: Run) -> Iterator[str]:
     """Yield where a run has a path of this machine."""
-    yield from (f"'{RUN}' ({key})" for key, text in _texts(discovery.run, ()) if _is_local(text))
+    yield from (f"'{RUN}' ({key})" for key, text in _texts(discovery.run, ()) if is_local(text))
     model = name_of(discovery.model.encoder)
-    if _is_local(model):
+    if is_local(model):
         yield f"the encoder ({Path(model).name})"
     for instance in discovery.assignments.instances:
-        if _is_local(instance.source) or _is_local(instance.document):
+        if is_local(instance.source) or is_local(instance.document):
             yield f"the source of the instance {instance.id!r}"
 
 
@@ -278,7 +278,7 @@ def _texts(value: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             yield from _texts(inner, keys)
 
 
-def _is_local(text: str) -> bool:
+def is_local(text: str) -> bool:
     """Return whether a text begins with an absolute path, has one after "=", or has one in the home directory."""
     bare = _URL.sub("", text)
     if _PATH.search(bare):

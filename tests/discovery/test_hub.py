@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from relscout import Discovery, RelationInstance, discover
 from relscout.core.errors import ArtifactError, DownloadError, OutputError, SettingError
-from relscout.discovery.hub import Address, address, model_card
+from relscout.discovery.hub import Address, address, is_local, model_card
 from tests.cli.conftest import call, sentences
 from tests.discovery.hub_server import TOKEN, Hub, serving
 
@@ -107,6 +107,27 @@ def test_a_run_replaces_an_earlier_one_whole(hub: Hub, discovery: Discovery) -> 
     assert loaded(revision=first).relations == discovery.relations
 
 
+def test_a_run_in_shards_comes_back_and_is_replaced_whole(
+    hub: Hub, discovery: Discovery, tmp_path: Path
+) -> None:
+    discovery.save(tmp_path / "sharded", shard_above=0)
+    sharded = Discovery.load(tmp_path / "sharded", encoder=Letters())
+    sharded.push_to_hub(REPO)
+    repository = hub.repositories[REPO]
+    first = repository.branches["main"]
+    assert list(loaded().triples()) == list(discovery.triples())
+    later = {
+        f"{folder}/part-00001.parquet": b"" for folder in ("instances", "assignments", "facts", "triples")
+    }
+    repository.commits["1" * 40] = repository.commits[first] | later
+    repository.branches["main"] = "1" * 40
+    sharded.push_to_hub(REPO)
+    assert repository.files() == repository.commits[first]
+    discovery.push_to_hub(REPO)
+    assert not [name for name in repository.files() or () if name.endswith(".parquet")]
+    assert list(loaded().triples()) == list(discovery.triples())
+
+
 def test_a_branch_holds_a_run_of_its_own(hub: Hub, discovery: Discovery) -> None:
     discovery.push_to_hub(REPO, revision="v2")
     assert len(Discovery.load(f"hf://{REPO}@v2", encoder=Letters()).relations) == 2
@@ -129,6 +150,17 @@ def test_a_repository_is_private_if_asked(
         assert loaded(token=TOKEN)
     else:
         assert loaded()
+
+
+def test_a_public_repository_gets_no_run_that_is_to_be_private(hub: Hub, discovery: Discovery) -> None:
+    discovery.push_to_hub(REPO)
+    before = hub.repositories[REPO].files()
+    with pytest.raises(SettingError, match="hf://ada/relations exists and is public; make it private"):
+        discovery.rename(0, "other").push_to_hub(REPO, private=True)
+    assert hub.repositories[REPO].files() == before
+    hub.repositories[REPO].private = True
+    discovery.rename(0, "other").push_to_hub(REPO, private=True)
+    assert loaded().relation(0).name == "other"
 
 
 def test_pushing_needs_a_token(hub: Hub, discovery: Discovery, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,6 +265,36 @@ def test_a_run_with_paths_of_this_machine_is_not_sent(hub: Hub, discovery: Disco
         with pytest.raises(SettingError, match=f"a path of this machine in {place}"):
             run.push_to_hub(REPO)
     assert hub.requests == []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/data/ada/corpus/doc1.txt, line 3", True),
+        ("vectors_file=/data/vectors.npy", True),
+        ("C:\\Users\\ada\\x.txt, line 3", True),
+        ("vectors_file=D:/vectors.npy", True),
+        ("\\\\server\\share\\x.txt", True),
+        ("file:///data/x.txt", True),
+        ("https://example.org/data/x.txt?next=/data", False),
+        ("hf://ada/relations", False),
+        ("hf:/ada/relations", False),
+        ("sentence-transformers/all-MiniLM-L6-v2", False),
+        ("2024/01/02", False),
+        ("90 km/h", False),
+        ("a/b.txt, line 3", False),
+        ("x=1/2", False),
+        ("/", False),
+        ("Note: a text", False),
+    ],
+)
+def test_paths_of_this_machine_are_recognised(
+    text: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for home in ("/", "/home/ada"):
+        monkeypatch.setenv("HOME", home)
+        assert is_local(text) is expected
+    assert is_local("see /home/ada/x")
 
 
 def test_a_container_without_a_home_directory_can_push(

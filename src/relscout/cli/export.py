@@ -68,7 +68,9 @@ class Database:
 class Hub:
     """Options of ``--to hf://owner/name``."""
 
-    private: Annotated[bool, _of_hub("--private", help="Make a new repository private.")] = False
+    private: Annotated[
+        bool, _of_hub("--private", help="Make a new repository private; refuse a public one.")
+    ] = False
     license: Annotated[str | None, _of_hub(metavar="ID", help="Licence for the card, e.g. cc-by-4.0.")] = None
 
     def given(self) -> dict[str, object]:

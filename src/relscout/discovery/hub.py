@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from relscout.core.errors import DownloadError, OutputError, RelscoutError, Sett
 from relscout.core.instances import Entity, Fact
 from relscout.core.wording import counted
 from relscout.discovery.relation import Assignments, Relation
-from relscout.discovery.storage import CONTENTS, MODEL, REPORT, RUN
+from relscout.discovery.storage import CONTENTS, MODEL, REPORT, RUN, SHARDED
 from relscout.encoders import name_of
 from relscout.methods import Estimator
 
@@ -30,6 +31,11 @@ _ADDRESS = re.compile(r"hf:/{1,2}(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[^@\s
 _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 #: What Markdown and HTML would not show as it is.
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#|~!$&])")
+
+
+_URL = re.compile(r"\b(?!file:)[A-Za-z][\w+.-]+://\S*")
+#: An absolute path of POSIX or Windows, at the beginning or as the value of a setting.
+_PATH = re.compile(r"(?:^|=)[\"']?(?:file:/|/[^/\s]|[A-Za-z]:[\\/]|\\\\[\w.-]+\\)")
 
 
 class Run(Protocol):
@@ -110,7 +116,8 @@ def push(
         The address of the commit.
 
     Raises:
-        SettingError: The name of the repository is wrong, or the run has paths of this machine.
+        SettingError: The name of the repository is wrong, the run has paths of this machine, or the repository is
+            public and ``private`` is true.
         OutputError: The hub refused the run or cannot be reached.
     """
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
@@ -130,6 +137,11 @@ def push(
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         try:
             api.create_repo(repo, private=private, exist_ok=True)
+            if private and not api.repo_info(repo).private:
+                raise SettingError(
+                    f"hf://{repo} exists and is public; make it private in its settings on the hub, name another "
+                    "repository, or do not ask for a private one"
+                )
             if revision is not None:
                 api.create_branch(repo, branch=revision, exist_ok=True)
             names = {path.relative_to(folder).as_posix(): path for path in files}
@@ -137,13 +149,17 @@ def push(
             operations: list[Any] = [CommitOperationAdd(name, path) for name, path in names.items()]
             # files of an earlier run that this one has not
             operations += [CommitOperationDelete(name) for name in old if name not in names]
-            with _without_bars():
+            with _without_bars(), warnings.catch_warnings():
+                # a run in shards has its data in a repository of models on purpose
+                warnings.filterwarnings("ignore", message="It seems that you are about to commit a data file")
                 commit = api.create_commit(
                     repo,
                     operations,
                     commit_message=message or f"{counted(len(discovery.relations), 'relation')} by relscout",
                     revision=revision,
                 )
+        except SettingError:
+            raise
         except Exception as error:
             raise OutputError(
                 f"cannot push to hf://{repo}: {_reason(error)}; the repository has no part of this run"
@@ -162,7 +178,8 @@ def fetch(repo: str, *, revision: str | None = None, token: str | None = None) -
 
     if not _REPO.fullmatch(repo):
         raise SettingError(f"the repository is {repo!r}; expected owner/name")
-    wanted = sorted({*CONTENTS - {REPORT, MODEL}, f"{MODEL}/*"})
+    folders = {MODEL, *SHARDED.values()}
+    wanted = sorted(CONTENTS - {REPORT} - folders | {f"{folder}/*" for folder in folders})
     try:
         with _without_bars():
             return Path(snapshot_download(repo, revision=revision, token=token, allow_patterns=wanted))
@@ -231,21 +248,21 @@ def model_card(discovery: Run, repo: str, *, license: str | None = None) -> str:
 
 def _public_name(discovery: Run) -> str:
     name = name_of(discovery.model.encoder)
-    return "a local model, which is not part of this repository" if _is_local(name) else name
+    return "a local model, which is not part of this repository" if is_local(name) else name
 
 
 def _is_of_run(name: str) -> bool:
-    return name in CONTENTS or name.startswith(f"{MODEL}/")
+    return name in CONTENTS or name.partition("/")[0] in {MODEL, *SHARDED.values()}
 
 
 def _local_paths(discovery: Run) -> Iterator[str]:
     """Yield where a run has a path of this machine."""
-    yield from (f"'{RUN}' ({key})" for key, text in _texts(discovery.run, ()) if _is_local(text))
+    yield from (f"'{RUN}' ({key})" for key, text in _texts(discovery.run, ()) if is_local(text))
     model = name_of(discovery.model.encoder)
-    if _is_local(model):
+    if is_local(model):
         yield f"the encoder ({Path(model).name})"
     for instance in discovery.assignments.instances:
-        if _is_local(instance.source) or _is_local(instance.document):
+        if is_local(instance.source) or is_local(instance.document):
             yield f"the source of the instance {instance.id!r}"
 
 
@@ -261,18 +278,16 @@ def _texts(value: Any, keys: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             yield from _texts(inner, keys)
 
 
-def _is_local(text: str) -> bool:
-    """Return whether a text begins with a path of this machine, which may be followed by a line number."""
-    path = text.partition(", line ")[0]
+def is_local(text: str) -> bool:
+    """Return whether a text begins with an absolute path, has one after "=", or has one in the home directory."""
+    bare = _URL.sub("", text)
+    if _PATH.search(bare):
+        return True
     try:
-        if str(Path.home() / "x")[:-1] in path:
-            return True
+        home = Path.home()
     except RuntimeError:  # there is no home directory
-        pass
-    try:
-        return Path(path).is_absolute() and Path(path).exists()
-    except (OSError, ValueError):
         return False
+    return home.parent != home and str(home / "x")[:-1] in bare
 
 
 def _plain(text: str) -> str:

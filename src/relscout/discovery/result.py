@@ -976,15 +976,16 @@ class Discovery:
 
         Args:
             repo: ``owner/name``.
-            private: Whether a new repository is private (default: that of the owner's account, usually public).
+            private: Whether a new repository is private (default: that of the owner's account, usually public). An
+                existing public one is refused if it is true.
             license: Identifier of a licence for the card, such as ``cc-by-4.0``.
             revision: Branch, which is created if it does not exist (default: the main branch).
             message: Message of the commit.
             token: Token of the hub (default: the one that ``hf auth login`` stored, or that of ``HF_TOKEN``).
 
         Raises:
-            SettingError: The name of the repository is wrong, or the discovery has paths of this machine: an encoder
-                in a local folder, for example.
+            SettingError: The name of the repository is wrong, the repository is public although ``private`` is true,
+                or the discovery has paths of this machine: an encoder in a local folder, for example.
             OutputError: The hub refused it or cannot be reached. The repository then has no part of it.
         """
         from relscout.discovery.hub import push

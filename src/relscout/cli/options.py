@@ -618,7 +618,7 @@ class Sharding:
     ] = None
     broken_shards: Annotated[
         Literal["raise", "skip"] | None,
-        _of_ray(metavar="raise|skip", help="Stop at broken files and shards, or skip them."),
+        _of_ray(metavar="raise|skip", help="Stop at broken parts or skip them."),
     ] = None
     ray_timeout: Annotated[
         float | None, _of_ray(metavar="SECONDS", help="Longest wait for Ray.", show_default="60")

@@ -31,13 +31,11 @@ def command(
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time until an answer.")] = 30.0,
     queue: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests that wait.")] = 128,
     max_wait: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest expected wait; others get 429.")
+        float, typer.Option(metavar="SECONDS", help="Longest expected wait, else 429.")
     ] = 5.0,
     batch: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests encoded together.")] = 16,
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads of the model.")] = 1,
-    bfloat16: Annotated[
-        bool, typer.Option("--bfloat16", help="Round, which is faster on some processors.")
-    ] = False,
+    bfloat16: Annotated[bool, typer.Option("--bfloat16", help="Less precise; faster on some CPUs.")] = False,
     max_characters: Annotated[
         int, typer.Option(metavar="N", min=1, help="Longest text of a request.")
     ] = 100_000,
@@ -45,9 +43,7 @@ def command(
     max_bytes: Annotated[
         int, typer.Option(metavar="N", min=1, help="Largest body of a request.")
     ] = 1_000_000,
-    review: Annotated[
-        bool, typer.Option("--review", help="Also serve the page on which people judge and correct the run.")
-    ] = False,
+    review: Annotated[bool, typer.Option("--review", help="Also serve the page for judging.")] = False,
     review_log: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="File of their decisions.", show_default="RUN.review.sqlite"),

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
-from relscout.discovery.refinement import described
 from relscout.discovery.relation import Assignments, Relation
 from relscout.text.polarity import polarity
 
@@ -303,6 +302,8 @@ def split(
     Raises:
         InputError: An instance of a part is not in the relation or in two parts, or none would stay in it.
     """
+    from relscout.discovery.refinement import described
+
     ids = assignments.relation_ids.copy()
     for part in parts:
         rows = rows_of(assignments, part.instances)
@@ -352,6 +353,8 @@ def fresh(id: int, name: str) -> Relation:
 def _described_again(
     relations: Sequence[Relation], assignments: Assignments, touched: Collection[int]
 ) -> tuple[Relation, ...]:
+    from relscout.discovery.refinement import described
+
     return tuple(
         described(
             relation, relation.id, "", np.flatnonzero(assignments.relation_ids == relation.id), assignments

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from relscout.core.errors import ArtifactError, RelscoutError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
-from relscout.encoders.backends import OpenVINOModel
 from relscout.encoders.cache import StoredSentence, VectorCache, empty_vectors
 from relscout.encoders.inputs import (
     Input,
@@ -55,6 +54,8 @@ from relscout.encoders.whitening import Whitening
 
 if TYPE_CHECKING:
     import torch
+
+    from relscout.encoders.backends import OpenVINOModel
 
 
 #: Shapes of products of matrices that oneDNN keeps code for; a process of relscout may set another number.
@@ -634,6 +635,8 @@ class TransformerEncoder:
         layers = {
             self.depth if part.layer is None else part.layer for part in self.parts if reads_states(part)
         }
+        from relscout.encoders.backends import OpenVINOModel
+
         return OpenVINOModel(self.model, sorted(layers), dtype=self.settings.dtype)
 
     @cached_property

@@ -29,7 +29,6 @@ from relscout.encoders import (
     name_of,
     underlying,
 )
-from relscout.encoders.backends import MOVED
 from relscout.encoders.cache import instance_key
 from relscout.encoders.settings import absolute
 
@@ -105,6 +104,8 @@ def _warn_of_other_arithmetic(values: Mapping[str, Any], given: Encoder) -> None
     fitted = encoder_settings(values)
     now = transformer.settings
     if (fitted.backend, fitted.dtype) != (now.backend, now.dtype):
+        from relscout.encoders.backends import MOVED
+
         warnings.warn(
             f"this was fitted with vectors of {fitted.backend}, {fitted.dtype}, and the encoder that is given computes "
             f"with {now.backend}, {now.dtype}: {MOVED}, so that instances between two relations may get the other one",

@@ -118,6 +118,7 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _streamed(_record("streamed"))
     yield _on_ray(_record("on-ray"))
     yield _report_speed(_record("report-speed"))
+    yield _review(_record("review"))
     # the record is made on a machine that does nothing else
     if (RESULTS / "serve-load.json").is_file():
         yield _serve_load(_record("serve-load"))
@@ -125,6 +126,9 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _method_speed("RoCORE", _record("rocore-speed"))
     yield _pretraining_speed(_record("pretraining-speed"))
     yield _examples(_record("examples"))
+    yield f"""## The gallery
+
+The outputs on its pages are recorded. {_source(_record("gallery"))}"""
 
 
 _METHODS = {
@@ -781,6 +785,28 @@ with other work, so that a second worker gains nothing.
 Triples are {same} as those of one process; confidences differ by at most {apart:.1e}. {killed["command"]} kills of the
 command and {killed["worker"]} of a worker on {killed["triples"]:,} sentences: triples are {after}.
 
+{_source(record)}"""
+
+
+def _review(record: Row) -> str:
+    table = [
+        (label, *(_number(record[key][score], 3) for key in keys for score in ("b3_f1", "fact_precision")))
+        for label, keys in (
+            (f"all {record['before']['pairs']} pairs with gold", ("before", "after")),
+            (
+                f"the {record['others_before']['pairs']} that were not judged",
+                ("others_before", "others_after"),
+            ),
+        )
+    ]
+    head = ("", "B³ F1 before", "precision of facts before", "B³ F1 after", "precision of facts after")
+    return f"""### Thirty judgements
+
+A review of the run of `relscout demo` in a browser: the page asks, answers are played from gold relations, and what
+follows from them is accepted. {record["answers"]["skipped"]} questions without a gold relation are skipped. The least
+similarity of what follows was set while looking at the same gold relations.
+
+{_table(head, table)}
 {_source(record)}"""
 
 

@@ -33,7 +33,7 @@ _REPO = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _MARKUP = re.compile(r"([\\`*_{}\[\]()<>#|~!$&])")
 
 
-_URL = re.compile(r"\b(?!file:)[A-Za-z][\w+.-]+://\S*")
+_URL = re.compile(r"\b(?!file:)[A-Za-z][\w+.-]{1,30}://\S*")
 #: An absolute path of POSIX or Windows, at the beginning or as the value of a setting.
 _PATH = re.compile(r"(?:^|=)[\"']?(?:file:/|/[^/\s]|[A-Za-z]:[\\/]|\\\\[\w.-]+\\)")
 

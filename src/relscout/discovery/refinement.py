@@ -218,14 +218,14 @@ def refine(
     refinement = Refinement(table, strict, vague)
     now = refinement.applied(instances, ids, connected)
     old = {relation.id: relation for relation in relations}
-    described = [
+    kept = [
         described(old.get(id), id, names.get(id, ""), np.flatnonzero(now == id), assignments)
         for id in sorted({*old, *names})
         if (now == id).any()
     ]
     # relations without pairs are dropped, also for new text
     return (
-        tuple(sorted(described, key=lambda relation: (-relation.size, relation.id))),
+        tuple(sorted(kept, key=lambda relation: (-relation.size, relation.id))),
         replace(assignments, relation_ids=now, phrases=phrases_of(connected, now)),
         refinement,
     )

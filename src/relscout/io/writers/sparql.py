@@ -60,7 +60,7 @@ _TOKEN = re.compile(
   | (?P<iri>     <(?:[^<>"{}|^`\\\x00-\x20]|\\u[0-9A-Fa-f]{4}|\\U[0-9A-Fa-f]{8})*> )
   | (?P<string>  \"{3}(?:\"{0,2}(?:[^"\\]|\\.))*\"{3} | '{3}(?:'{0,2}(?:[^'\\]|\\.))*'{3}
                | "(?:[^"\\\n\r]|\\.)*" | '(?:[^'\\\n\r]|\\.)*' )
-  | (?P<name>    [?$]\w+ | @[\w-]+ | (?:\w[\w.-]*)?:(?:[\w.:%-]|\\.)* )
+  | (?P<name>    [?$]\w+ | @[\w-]+ | (?:\w[\w.-]{0,254})?:(?:[\w.:%-]|\\.)* )
   | (?P<word>    [A-Za-z_]\w* )
   | (?P<bracket> [{}()\[\]] )
   | (?P<quote>   ["'] )
@@ -71,7 +71,7 @@ _TOKEN = re.compile(
 # in an expression, "<" may be less-than, and what follows a comment or a text; no operand begins with "http://"
 _AMBIGUOUS = re.compile(r"<(?:(?!//)[^'#])*['#]")
 _SYNTAX = re.compile(r"error at (\d+):(\d+): expected (?:one of )?(.*)", re.DOTALL)
-_CHARACTERS = re.compile(r"\[(?:'(?:[^'\\]|\\.)+'|[^'\]])*\]")
+_CHARACTERS = re.compile(r"\[(?:'(?:[^'\\]|\\.)+'|[^'\[\]])*\]")
 
 
 class _Token(NamedTuple):
@@ -403,7 +403,7 @@ def _syntax_error(query: str, message: str) -> RecordError:
     lines = query.split("\n")
     before, rest = lines[line - 1][: column - 1], lines[line - 1][column - 1 :]
     if "Prefix not found" in reasons:
-        name = re.findall(r"[\w.-]*:", before)[-1:] or [""]
+        name = re.findall(r"[\w.-]{0,255}:", before)[-1:] or [""]
         reason = (
             f"unknown prefix {name[0]!r}; declare it with PREFIX, or use one of {', '.join(KNOWN_PREFIXES)}"
         )

@@ -101,8 +101,8 @@ def test_an_unknown_name_is_reported_with_its_field_and_the_nearest(complaint, f
 def test_all_unknown_fields_are_listed_with_the_nearest_known_ones(complaint):
     assert complaint("markng: none\nlayers: 3\nmax-length: 64\n") == (
         ": unknown fields 'markng' (did you mean 'marking'?), 'layers' (did you mean 'types'?), "
-        "'max-length' (did you mean 'max_length'?); known are model, marking, pooling, max_length, dtype, device, "
-        "batch_tokens, seed, types"
+        "'max-length' (did you mean 'max_length'?); known are model, marking, pooling, max_length, dtype, "
+        "backend, device, batch_tokens, seed, types"
     )
 
 

@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from benchmarks.records import write_result
 
@@ -80,16 +81,25 @@ def run() -> None:
         environment = {**os.environ, "COLUMNS": _COLUMNS, "XDG_CACHE_HOME": folder}
         outputs = {}
         for name, example in EXAMPLES.items():
-            words = [example] if isinstance(example, str) else [_RELSCOUT, *example]
-            done = subprocess.run(
-                [sys.executable, "-c", *words],
-                cwd=folder,
-                env=environment,
-                stdout=subprocess.PIPE,
-                text=True,
-                encoding="utf-8",
-                check=True,
-            )
-            outputs[name] = done.stdout.splitlines()
+            outputs[name] = printed(example, Path(folder), environment)
             print(f"{name}: {len(outputs[name])} lines", flush=True)
     print(f"written to {write_result('examples', {'columns': int(_COLUMNS), 'outputs': outputs})}")
+
+
+def printed(example: Sequence[str] | str, folder: Path, environment: Mapping[str, str]) -> list[str]:
+    """Return the lines that the words of a relscout command, or a Python program, print in a folder.
+
+    Raises:
+        subprocess.CalledProcessError: It failed.
+    """
+    words = [example] if isinstance(example, str) else [_RELSCOUT, *example]
+    done = subprocess.run(
+        [sys.executable, "-c", *words],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return done.stdout.splitlines()

@@ -9,17 +9,15 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.examples import printed
 from benchmarks.records import RESULTS, write_result
 
 PAGES = Path(__file__).parents[1] / "docs" / "gallery"
-_RELSCOUT = "from relscout.cli import main; main()"
 _COLUMNS = "110"
 
 
@@ -155,7 +153,8 @@ def run(names: Sequence[str] = ()) -> None:
             place.mkdir()
             for number, step in enumerate(analysis.steps, 1):
                 name = f"{analysis.name}-{number}"
-                outputs[name] = _printed(step, place, environment)
+                example = step.run if step.is_program else shlex.split(step.run)[1:]
+                outputs[name] = [line.rstrip() for line in printed(example, place, environment)]
                 print(f"{name}: {len(outputs[name])} lines", flush=True)
             write_result("gallery", {"columns": int(_COLUMNS), "outputs": outputs})
             write_page(analysis, outputs)
@@ -170,20 +169,6 @@ def write_page(analysis: Analysis, outputs: dict[str, list[str]]) -> None:
     parts += ["## What it shows", analysis.reading]
     text = "\n\n".join(part for part in parts if part)
     (PAGES / f"{analysis.name}.md").write_text(text + "\n", encoding="utf-8")
-
-
-def _printed(step: Step, folder: Path, environment: dict[str, str]) -> list[str]:
-    words = [step.run] if step.is_program else [_RELSCOUT, *shlex.split(step.run)[1:]]
-    done = subprocess.run(
-        [sys.executable, "-c", *words],
-        cwd=folder,
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        check=True,
-    )
-    return [line.rstrip() for line in done.stdout.splitlines()]
 
 
 def _shown(step: Step) -> str:

@@ -13,7 +13,9 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, share)
 
+import shutil
 import string
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -119,3 +121,17 @@ def save_roberta(folder: Path, texts: list[str]) -> Path:
         torch.manual_seed(0)
         RobertaModel(config, add_pooling_layer=False).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Chromium without a window, Debian's or the one that Playwright has."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    with playwright.sync_playwright() as started:
+        if path is None and not Path(started.chromium.executable_path).is_file():
+            pytest.skip("there is no Chromium: neither Debian's package nor Playwright's own")
+        # tests may run as root, and no proxy is to be asked for a file
+        chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox", "--no-proxy-server"])
+        yield chromium
+        chromium.close()

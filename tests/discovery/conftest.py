@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from relscout.core.instances import RelationInstance
-from relscout.discovery import Discovery, discover
+from relscout.core.instances import Polarity, RelationInstance
+from relscout.discovery import Assignments, Discovery, discover
 from relscout.encoders import TransformerEncoder, VectorCache
 
 RELATIONS = ("place of birth", "spouse", "capital of", "river mouth", "orbits")
@@ -47,3 +49,22 @@ def saved(found: Discovery, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved") / "run"
     found.save(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def judged(found: Discovery) -> Discovery:
+    """A discovery whose pairs have a relatedness, a polarity, a phrase and a document, or none of these."""
+    given = found.assignments
+    number = len(given.instances)
+    related = np.linspace(0, 1, number, dtype=np.float32) ** 3
+    related[3] = np.nan
+    polarities: list[Polarity] = ["asserted", "negated", "hypothetical", *["asserted"] * (number - 3)]
+    instances = [
+        dataclasses.replace(instance, document=f"d{row % 3}", document_start=7 * row) if row % 2 else instance
+        for row, instance in enumerate(given.instances)
+    ]
+    ids = given.relation_ids.copy()
+    ids[::5] = -1
+    phrases = ["born in" if row % 3 else "" for row in range(number)]
+    assignments = Assignments(instances, ids, given.confidences, related, polarities, phrases)
+    return dataclasses.replace(found, assignments=assignments)

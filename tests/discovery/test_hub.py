@@ -388,7 +388,7 @@ def bundled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_runs_are_exported_to_the_hub_and_read_from_there(hub: Hub, bundled: Path, tmp_path: Path) -> None:
     done = call("export", "run", "--to", f"hf://{REPO}", "--private", "--license", "cc-by-4.0")
     assert (done.code, done.out) == (0, "")
-    assert f"the run, with 10 sentences, is at {hub.url}/{REPO}/commit/" in done.err
+    assert f"the run, with 10 instances, is at {hub.url}/{REPO}/commit/" in done.err
     assert hub.repositories[REPO].private
     shutil.rmtree(bundled)
     assert call("export", f"hf://{REPO}@main", "--out", "facts.jsonl").code == 0

@@ -1,43 +1,22 @@
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from relscout import read
 from relscout.core.errors import ArtifactError, OutputError, SettingError
 from relscout.core.files import files_in
-from relscout.core.instances import Polarity, RelationInstance
-from relscout.discovery import Assignments, Discovery
+from relscout.core.instances import RelationInstance
+from relscout.discovery import Discovery
 from relscout.discovery.storage import Parts, checksums, save
 from relscout.io.shards import ASSIGNMENTS, FACTS, INSTANCES, ShardedRows, read_shards, write_shard
 from relscout.io.writers.jsonl import fact_record
 
 FOLDERS = ("assignments", "facts", "instances", "triples")
-
-
-@pytest.fixture(scope="module")
-def judged(found: Discovery) -> Discovery:
-    """A discovery whose pairs have a relatedness, a polarity, a phrase and a document, or none of these."""
-    given = found.assignments
-    number = len(given.instances)
-    related = np.linspace(0, 1, number, dtype=np.float32) ** 3
-    related[3] = np.nan
-    polarities: list[Polarity] = ["asserted", "negated", "hypothetical", *["asserted"] * (number - 3)]
-    instances = [
-        dataclasses.replace(instance, document=f"d{row % 3}", document_start=7 * row) if row % 2 else instance
-        for row, instance in enumerate(given.instances)
-    ]
-    ids = given.relation_ids.copy()
-    ids[::5] = -1
-    phrases = ["born in" if row % 3 else "" for row in range(number)]
-    assignments = Assignments(instances, ids, given.confidences, related, polarities, phrases)
-    return dataclasses.replace(found, assignments=assignments)
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ import pytest
 
 from relscout.core.errors import ArtifactError, OutputError
 from relscout.core.files import load_artifact, save_artifact
-from relscout.core.instances import Mention, Polarity, RelationInstance
-from relscout.discovery import Assignments, Discovery, discover
+from relscout.core.instances import Mention, RelationInstance
+from relscout.discovery import Discovery, discover
 from relscout.discovery.storage import check_target, checksums, earlier_run
 from relscout.encoders import TransformerEncoder
 from relscout.methods import Estimator
@@ -100,26 +100,8 @@ def test_a_loaded_discovery_is_the_saved_one(saved: Path, found: Discovery) -> N
     assert list(loaded.triples()) == list(found.triples())
 
 
-def judged(found: Discovery) -> Discovery:
-    """Return the discovery as it is where relatedness and polarity were estimated, and pairs have no relation."""
-    given = found.assignments
-    number = len(given.instances)
-    related = np.linspace(0, 1, number, dtype=np.float32) ** 3
-    related[3] = np.nan
-    polarities: list[Polarity] = ["asserted", "negated", "hypothetical", *["asserted"] * (number - 3)]
-    instances = [
-        dataclasses.replace(one, document=f"d{row % 3}", document_start=7 * row) if row % 2 else one
-        for row, one in enumerate(given.instances)
-    ]
-    ids = given.relation_ids.copy()
-    ids[::5] = -1
-    return dataclasses.replace(
-        found, assignments=Assignments(instances, ids, given.confidences, related, polarities)
-    )
-
-
-def test_relatedness_polarity_and_document_survive_saving(found: Discovery, tmp_path: Path) -> None:
-    before = judged(found)
+def test_relatedness_polarity_and_document_survive_saving(judged: Discovery, tmp_path: Path) -> None:
+    before = judged
     before.save(tmp_path / "run")
     after = Discovery.load(tmp_path / "run")
     assert after.assignments.related is not None
@@ -132,8 +114,8 @@ def test_relatedness_polarity_and_document_survive_saving(found: Discovery, tmp_
     assert contents(tmp_path / "again") == contents(tmp_path / "run")
 
 
-def test_pairs_without_a_relation_keep_what_was_estimated(found: Discovery, tmp_path: Path) -> None:
-    judged(found).save(tmp_path / "run")
+def test_pairs_without_a_relation_keep_what_was_estimated(judged: Discovery, tmp_path: Path) -> None:
+    judged.save(tmp_path / "run")
     lines = records(tmp_path / "run" / "assignments.jsonl")
     assert (lines[0]["relation_id"], lines[0]["related"], lines[0]["polarity"]) == (-1, 0.0, "asserted")
     assert (lines[3]["related"], lines[2]["polarity"], lines[-1]["related"]) == (None, "hypothetical", 1.0)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,17 +44,3 @@ def page(found: Discovery, gold: dict[str, str], tmp_path_factory: pytest.TempPa
     return write_report(
         found, tmp_path_factory.mktemp("page") / "report.html", title="Five relations", gold=gold
     )
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    """Chromium without a window, Debian's or the one that Playwright has."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    with playwright.sync_playwright() as started:
-        if path is None and not Path(started.chromium.executable_path).is_file():
-            pytest.skip("there is no Chromium: neither Debian's package nor Playwright's own")
-        # tests may run as root, and no proxy is to be asked for a file
-        chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox", "--no-proxy-server"])
-        yield chromium
-        chromium.close()

@@ -203,4 +203,4 @@ def _push(run: Path, to: str, hub: Hub) -> None:
     url = discovery.push_to_hub(
         place.repo, revision=place.revision, private=hub.private or None, license=hub.license
     )
-    say(f"the run, with {counted(len(discovery.assignments.instances), 'sentence')}, is at {url}")
+    say(f"the run, with {counted(len(discovery.assignments.instances), 'instance')}, is at {url}")

@@ -85,9 +85,7 @@ ShardAbove = Annotated[
     int | None,
     typer.Option(metavar="N", min=0, help="Write Parquet shards above N instances.", show_default="200000"),
 ]
-LimitMemory = Annotated[
-    str | None, typer.Option(metavar="SIZE", help="Extract in batches that fit, e.g. 4GB.")
-]
+LimitMemory = Annotated[str | None, typer.Option(metavar="SIZE", help="Memory to stay below, e.g. 4GB.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 

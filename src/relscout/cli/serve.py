@@ -30,9 +30,7 @@ def command(
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port; 0 for a free one.")] = 8000,
     timeout: Annotated[float, typer.Option(metavar="SECONDS", help="Longest time until an answer.")] = 30.0,
     queue: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests that wait.")] = 128,
-    max_wait: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Longest expected wait, else 429.")
-    ] = 5.0,
+    max_wait: Annotated[float, typer.Option(metavar="SECONDS", help="Refuse longer waits (429).")] = 5.0,
     batch: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests encoded together.")] = 16,
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads of the model.")] = 1,
     bfloat16: Annotated[bool, typer.Option("--bfloat16", help="Less precise; faster on some CPUs.")] = False,
@@ -46,7 +44,7 @@ def command(
     review: Annotated[bool, typer.Option("--review", help="Also serve the page for judging.")] = False,
     review_log: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File of their decisions.", show_default="RUN.review.sqlite"),
+        typer.Option(metavar="FILE", help="File of the decisions.", show_default="RUN.review.sqlite"),
     ] = None,
     allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,

@@ -228,11 +228,11 @@ class Discovery:
 
         Raises:
             InputError: The encoder does not know over half of the tokens.
-            SettingError: These scores are for no expected precision.
+            SettingError: The scores were made without an expected precision.
         """
         if precision is not None and scores.related is None:
             raise SettingError(
-                "these scores are for no expected precision; pass with_precision to score_together"
+                "these scores were made without an expected precision; pass with_precision to score_together"
             )
         readable, warning = self._readable(scores.instances, allow_unknown_tokens=allow_unknown_tokens)
         return self._assigned(scores, precision, readable, warning)
@@ -300,14 +300,8 @@ class Discovery:
             from relscout.text.spacy_pipeline import with_syntax
 
             instances = with_syntax(instances, english=english)
-        by_model = self.run.get("relatedness") is not None
-        related = self.model.relatedness(instances, progress=progress) if by_model else None
-        known = {} if related is None else {"related": related}
-        probabilities = self.model.predict_proba(instances, progress=progress, on_loss=note_loss, **known)
-        if relatedness and not by_model:
-            related = self._bundled_detector.probabilities(
-                instances, encoder=self.model.encoder, progress=progress
-            )
+        wanted = np.full(len(instances), relatedness)
+        probabilities, related = self._scored(instances, wanted, None, progress, note_loss)
         return Scores(instances, probabilities, related, lost)
 
     def score_together(
@@ -337,21 +331,14 @@ class Discovery:
         sets = np.repeat(np.arange(len(own), dtype=np.int64), [len(request) for request in own])
         request_of = {id(instance): number for number, request in enumerate(own) for instance in request}
         lost: list[Counter[str]] = [Counter() for _ in own]
-        by_model = self.run.get("relatedness") is not None
-        related = self.model.relatedness(pairs, sets=sets, progress=progress) if by_model else None
-        known = {} if related is None else {"related": related}
-        probabilities = self.model.predict_proba(
+        probabilities, related = self._scored(
             pairs,
-            progress=progress,
-            on_loss=lambda instance, what: lost[request_of[id(instance)]].update([what]),
-            **known,
+            np.array(with_precision)[sets],
+            sets,
+            progress,
+            lambda instance, what: lost[request_of[id(instance)]].update([what]),
         )
-        if not by_model and any(with_precision):
-            rows = np.flatnonzero(np.array(with_precision)[sets])
-            related = np.full(len(pairs), np.nan, dtype=np.float32)
-            related[rows] = self._bundled_detector.probabilities(
-                [pairs[row] for row in rows], encoder=self.model.encoder, progress=progress, sets=sets[rows]
-            )
+        by_model = self.run.get("relatedness") is not None
         return [
             Scores(
                 request,
@@ -361,6 +348,30 @@ class Discovery:
             )
             for number, (request, wanted) in enumerate(zip(own, with_precision, strict=True))
         ]
+
+    def _scored(
+        self,
+        pairs: Sequence[RelationInstance],
+        wanted: NDArray[np.bool_],
+        sets: NDArray[np.int64] | None,
+        progress: Progress,
+        on_loss: OnLoss,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return the probabilities (N, K) and, as far as it is estimated or wanted (N,), relatedness (N,), else NaN."""
+        by_model = self.run.get("relatedness") is not None
+        related = self.model.relatedness(pairs, sets=sets, progress=progress) if by_model else None
+        known = {} if related is None else {"related": related}
+        probabilities = self.model.predict_proba(pairs, progress=progress, on_loss=on_loss, **known)
+        if not by_model and wanted.any():
+            rows = np.flatnonzero(wanted)
+            related = np.full(len(pairs), np.nan, dtype=np.float32)
+            related[rows] = self._bundled_detector.probabilities(
+                [pairs[row] for row in rows.tolist()],
+                encoder=self.model.encoder,
+                progress=progress,
+                sets=None if sets is None else sets[rows],
+            )
+        return probabilities, related
 
     def relatedness_line(
         self, related: NDArray[np.float32], *, precision: float, connected: bool

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -98,17 +97,3 @@ def address(reviewed: Callable[..., Service]) -> Iterator[str]:
         yield f"{url_of(listener)}/review"
         server.should_exit = True
         thread.join(20)
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    """Chromium without a window, Debian's or the one that Playwright has."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    with playwright.sync_playwright() as started:
-        if path is None and not Path(started.chromium.executable_path).is_file():
-            pytest.skip("there is no Chromium: neither Debian's package nor Playwright's own")
-        # tests may run as root
-        chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox", "--no-proxy-server"])
-        yield chromium
-        chromium.close()

@@ -165,6 +165,34 @@ def test_thirty_questions_would_do_and_answers_reach_the_new_run(
     assert exported == [fact.relation for fact in run.facts()]
 
 
+def test_answers_that_overtake_the_next_questions_do_not_end_the_questions(opened: Any) -> None:
+    held: list[tuple[Any, Any]] = []
+
+    def hold(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    opened.keyboard.press("2")
+    opened.wait_for_selector("article.question")
+    opened.route("**/questions?*", hold)
+    answered: list[str] = []
+    for key in "yyyyy":
+        answered.append(opened.locator("article.question").get_attribute("data-id"))
+        opened.keyboard.press(key)
+        # the third answer leaves two questions, which is when the page asks for more
+        until(lambda: opened.inner_text("#ask-count") and (len(answered) < 3 or bool(held)))
+    assert "are being chosen" in opened.inner_text("#question")
+    route, response = held[0]
+    stale = response.json()
+    stale["questions"] = [each for each in stale["questions"] if each["sentence"]["id"] in answered]
+    assert stale["questions"]
+    route.fulfill(response=response, json=stale)
+    opened.wait_for_selector("article.question")
+    assert opened.locator("article.question").get_attribute("data-id") not in answered
+
+
 def test_facts_are_searched_confirmed_and_rejected(opened: Any, worker: Worker, base: Discovery) -> None:
     opened.keyboard.press("3")
     opened.wait_for_selector("#fact-list li")

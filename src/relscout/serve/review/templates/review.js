@@ -354,21 +354,28 @@
   let answered = 0;
   const passed = new Set();
   let fetching = false;
+  let again = false;
   const fetchQuestions = async () => {
-    if (fetching) return;
+    // questions that are answered meanwhile may be all that arrive
+    if (fetching) { again = true; return; }
     fetching = true;
-    const skip = [...passed].slice(-900).map((id) => `&skip=${encodeURIComponent(id)}`).join("");
-    const answer = await shown(() => api(`questions?limit=5${skip}`));
+    let answer;
+    do {
+      again = false;
+      const skip = [...passed].slice(-900).map((id) => `&skip=${encodeURIComponent(id)}`).join("");
+      answer = await shown(() => api(`questions?limit=5${skip}`));
+      if (answer) {
+        ready = answer.ready;
+        questions = answer.questions.filter((question) => !passed.has(question.sentence.id));
+      }
+    } while (again && answer && !questions.length);
     fetching = false;
-    if (!answer) return;
-    ready = answer.ready;
-    questions = answer.questions.filter((question) => !passed.has(question.sentence.id));
-    showQuestion();
+    if (answer) showQuestion();
   };
   const showQuestion = () => {
     $("ask-count").textContent = `${counted(answered, "answer")} in this tab; 30 are a good start.${ready ? "" : " Similarity of the sentences is being computed; until then, questions go by doubt alone."}`;
     if (!questions.length) {
-      $("question").replaceChildren(element("p", { className: "soft", textContent: "No question left. Transfer the answers under New run." }));
+      $("question").replaceChildren(element("p", { className: "soft", textContent: fetching ? "The next questions are being chosen…" : "No question left. Transfer the answers under New run." }));
       return;
     }
     const { sentence, informs } = questions[0];
@@ -388,9 +395,9 @@
       passed.add(sentence.id);
       questions = questions.filter((each) => each.sentence.id !== sentence.id);
       if (what !== "skip") answered += 1;
+      if (!questions.length) fetchQuestions();
       showQuestion();
       $("question").focus({ preventScroll: true });
-      if (!questions.length) fetchQuestions();
     };
     if (what === "other") { other(sentence, question.alternatives, next); return; }
     if (what === "yes") decide({ confirm: [sentence.id], relation: sentence.relation });

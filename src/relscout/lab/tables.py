@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from statistics import median
 from typing import Any
 
@@ -479,7 +478,8 @@ _SUPERVISED = (
     "In percent; the median over the seeds, as the paper has it, and mean ± sample standard deviation."
 )
 _FEW_SHOT = (
-    "In percent: accuracy ± its standard error over the episodes, which are the same for every row and seed."
+    "In percent; accuracy: the median over the seeds, and mean ± sample standard deviation. The episodes are the same "
+    "for every row and seed"
 )
 
 
@@ -573,7 +573,7 @@ class _SupervisedTable:
             caption=" ".join(
                 [
                     f"{described[0].upper()}{described[1:]}.",
-                    _SUPERVISED if self.supervised else _FEW_SHOT,
+                    _SUPERVISED if self.supervised else f"{_FEW_SHOT}{self._episodes_error()}.",
                     *([_PAIRED] if self.paired else []),
                 ]
             ),
@@ -585,8 +585,7 @@ class _SupervisedTable:
     def _columns(self) -> list[Column]:
         columns = [Column("row", numeric=False)]
         for score in self.scores:
-            columns.append(Column(score.title))
-            columns += [Column("mean")] if self.supervised else []
+            columns += [Column(score.title), Column("mean")]
             columns += [Column("published (Δ)")] if score.published in self.paired else []
         return [*columns, *(Column(_MORE[name]) for name in self.more), *RUN_COLUMNS[1:]]
 
@@ -606,8 +605,7 @@ class _SupervisedTable:
         ours = self.value(summary, score) if summary.records else None
         bold = ours is not None and summary.kind != "trivial" and rounded(ours.mean) == self.best[score]
         cells = [Cell(NOTHING if ours is None else percent(ours), bold=bold)]
-        if self.supervised:
-            cells.append(Cell(NOTHING if ours is None else percent(mean_std(score.values(summary)))))
+        cells.append(Cell(NOTHING if ours is None else percent(mean_std(score.values(summary)))))
         if score.published in self.paired:
             published = [
                 row.scores for row in self.published if row.row == summary.row and not summary.variation
@@ -619,20 +617,26 @@ class _SupervisedTable:
         return cells
 
     def value(self, summary: Summary, score: _Score) -> MeanStd:
-        """Return the median, or the accuracy with its standard error."""
+        """Return the median over the seeds."""
         values = score.values(summary)
-        if self.supervised:
-            return MeanStd(median(values), None, len(values))
-        errors = score.values(summary, "standard_error")
-        error = sqrt(sum(error**2 for error in errors)) / len(errors)
-        return MeanStd(sum(values) / len(values), None if summary.kind == "trivial" else error, len(values))
+        return MeanStd(median(values), None, len(values))
+
+    def _episodes_error(self) -> str:
+        """Return the largest standard error of an accuracy over its episodes, as the end of a sentence."""
+        errors = [
+            error
+            for summary in (*self.summaries, *self.swept)
+            for score in self.scores
+            for error in score.values(summary, "standard_error")
+        ]
+        return f"; the standard error over them is at most {100 * max(errors):.1f}" if errors else ""
 
     def _published_row(self, published: Published) -> list[Cell]:
         cells = [Cell(f"{published.row}, published", mark=self.footnotes.mark(published.source))]
         for score in self.scores:
             value = published.scores.get(score.published)
             cells.append(Cell(NOTHING if value is None else as_printed(value)))
-            cells += [Cell("")] if self.supervised else []
+            cells.append(Cell(""))
             cells += [Cell("")] if score.published in self.paired else []
         return [*cells, *(Cell("") for _ in self.more), *(Cell() for _ in RUN_COLUMNS[1:])]
 

@@ -160,9 +160,12 @@ def best_of(summaries: Sequence[Summary], scoring: str, scores: Sequence[str]) -
 
 
 def competes(summary: Summary, score: str, scoring: str) -> bool:
-    """Return whether a row may be the best; not so a trivial one whose score is perfect on any data."""
+    """Return whether a row may be the best; not so one with gold relations of what the others cluster.
+
+    Neither may a trivial one whose score is perfect on any data.
+    """
     if summary.kind != "trivial":
-        return True
+        return summary.kind != "supervised"
     return score in BALANCED and not (scoring == "majority-mapped" and summary.row == SINGLETONS)
 
 
@@ -240,7 +243,8 @@ _PAIRED = "Published (Δ): the published score, and ours minus published."
 def scores_table(measured: Measured, scoring: str, *, all_scores: bool = False) -> Table:
     """Return the table of an experiment under one scoring.
 
-    Rows: trivial ones, frozen encoders, methods, then the published ones. The best printed mean of each column is bold.
+    Rows: trivial ones, frozen encoders, methods, supervised ones, then the published ones. The best printed mean of
+    each column is bold.
 
     Args:
         measured: The preset and its records.
@@ -276,7 +280,7 @@ class _ScoresTable:
         what, meaning = MEANINGS[self.scoring]
         blocks = [
             [self._measured_row(summary) for summary in self.summaries if summary.kind == kind]
-            for kind in ("trivial", "frozen", "method")
+            for kind in ("trivial", "frozen", "method", "supervised")
         ]
         published = [self._published_row(row) for row in self.published]
         notes = self.footnotes.notes()
@@ -352,6 +356,9 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
         return None
     footnotes = Footnotes([record for summary in swept for record in summary.records])
     shown = shown_scores(scoring)
+    if scoring == "open-world":
+        drawn = {figure.score for figure in measured.preset.figures if figure.kind == "sweep"}
+        shown |= {name: title for name, title in OPEN_WORLD_TITLES.items() if name in drawn}
     best = best_of(swept, scoring, tuple(shown))
 
     def row(summary: Summary) -> list[Cell]:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -69,41 +68,3 @@ def judged(found: Discovery) -> Discovery:
     phrases = ["born in" if row % 3 else "" for row in range(number)]
     assignments = Assignments(instances, ids, given.confidences, related, polarities, phrases)
     return dataclasses.replace(found, assignments=assignments)
-
-
-PEOPLE = ("Anna Berg", "Carl Dahl", "Maria Costa", "John Miller")
-TOWNS = ("Oslo", "Rome", "Paris", "Berlin")
-FIRMS = ("Norwind Energy", "Dahl Motors", "Costa Foods", "Miller Bank")
-
-
-def texts() -> Iterator[str]:
-    for person, town, firm in zip(PEOPLE, TOWNS, FIRMS, strict=True):
-        yield f"{person} was born in {town} and wrote to Laura Rossi in Madrid."
-        yield f"{firm} was founded by {person} in 1984."
-    yield "Peter Novak was not born in Vienna."
-
-
-@pytest.fixture(scope="session")
-def text_pairs() -> list[RelationInstance]:
-    """Every pair of entities of a few texts."""
-    from relscout.text.pairs import mark_texts
-    from relscout.text.spacy_pipeline import SpacyPipeline
-
-    return list(mark_texts(texts(), annotator=SpacyPipeline.load()))
-
-
-@pytest.fixture(scope="session")
-def text_encoder() -> TransformerEncoder:
-    """The bundled encoder, read as it is where every pair is an instance; it encodes nothing twice."""
-    from relscout.discovery import default_encoder
-    from relscout.encoders.settings import RELATION, settings_for
-    from relscout.methods.hac import HAC
-
-    settings = settings_for(RELATION, default=default_encoder(HAC, every_pair=True))
-    return TransformerEncoder(settings, cache=VectorCache())
-
-
-@pytest.fixture(scope="session")
-def plain(text_pairs: list[RelationInstance], text_encoder: TransformerEncoder) -> Discovery:
-    """A run in which every pair of entities of a text is an instance."""
-    return discover(text_pairs, precision=0.7, encoder=text_encoder)

@@ -12,7 +12,7 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery, discover
 from relscout.encoders import TransformerEncoder
-from tests.discovery.conftest import PEOPLE, TOWNS
+from tests.conftest import PEOPLE, TOWNS
 
 
 @pytest.fixture(scope="module")

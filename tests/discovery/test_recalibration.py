@@ -54,34 +54,34 @@ def kept(run: Discovery) -> set[str]:
     return set(ids_of(run, kept=True))
 
 
-def test_rejected_pairs_make_the_others_less_related_and_confirmed_pairs_more(plain: Discovery) -> None:
-    mine = ids_of(plain, kept=True)
-    less = rejected(plain, mine[-3:])
+def test_estimates_of_judged_pairs_move_to_the_judgements_and_the_order_stays(plain: Discovery) -> None:
+    less = rejected(plain, ids_of(plain, kept=True)[:3])
     more = confirmed(plain, ids_of(plain, kept=False)[:3])
     for judged, sign in ((less, -1), (more, 1)):
         now, others = judged.recalibrate(), unjudged(judged)
+        estimates = [run.run["corrections"]["estimates"] for run in (judged, now)]
+        assert estimates[0].keys() == estimates[1].keys()
+        assert all(sign * (estimates[1][id] - estimates[0][id]) > 0 for id in estimates[0])
         before, after = (log_odds(run.assignments.related[others]) for run in (plain, now))  # type: ignore[index]
-        assert (sign * (after - before) > 0).all()
         np.testing.assert_array_equal(np.argsort(before, kind="stable"), np.argsort(after, kind="stable"))
 
 
-def test_a_judgement_moves_little_and_many_move_much(plain: Discovery) -> None:
+def test_a_judgement_moves_little_and_more_move_more(plain: Discovery) -> None:
     mine = ids_of(plain, kept=True)
     moved = []
-    for count in (1, 2, 4):
-        run = rejected(plain, mine[-count:])
+    for count in (1, 2, 4, 8):
+        run = rejected(plain, mine[:count])
         now, others = run.recalibrate().assignments.related, unjudged(run)
         moved.append(np.abs(log_odds(now[others]) - log_odds(plain.assignments.related[others])).max())  # type: ignore[index]
     assert moved == sorted(moved)
-    assert moved[0] < 0.4 < moved[-1]
+    assert moved[0] < 0.3 < moved[-1]
 
 
 def test_pairs_that_cross_the_threshold_lose_or_get_a_relation(plain: Discovery) -> None:
-    mine, others = ids_of(plain, kept=True), ids_of(plain, kept=False)
-    judged = rejected(plain, mine[1:6])
+    judged = rejected(plain, ids_of(plain, kept=True)[1:5])
     fewer = judged.recalibrate()
     assert kept(fewer) < kept(judged)
-    judged = confirmed(plain, others[-9:])
+    judged = confirmed(plain, ids_of(plain, kept=False)[-15:])
     more = judged.recalibrate()
     assert kept(more) > kept(judged)
     assert sum(relation.size for relation in more.relations) == len(kept(more))
@@ -93,7 +93,7 @@ def test_the_corpus_gets_the_same_as_new_text_and_a_saved_run_is_the_same(
     plain: Discovery, text_pairs: list[RelationInstance], text_encoder: TransformerEncoder, tmp_path: Path
 ) -> None:
     steps: list[dict[str, Any]] = [
-        {"confirm": [id], "relation": plain.relations[0].id} for id in ids_of(plain, kept=False)[:5]
+        {"confirm": [id], "relation": plain.relations[0].id} for id in ids_of(plain, kept=False)[-15:]
     ]
     run = plain.apply(Decisions("", [*steps, {"recalibrate": "relatedness"}]))
     run.save(tmp_path / "run")

@@ -58,8 +58,10 @@ def recalibrated(run: Discovery, corrections: Corrections) -> Discovery:
     # independent of the order in which they were judged
     judged = sorted(corrections.related)
     old_slope, old_shift = corrections.recalibration
-    odds = (log_odds(before[[row_of[id] for id in judged]]) - old_shift) / old_slope
-    slope, shift = detector.judged_line(odds, [corrections.related[id] for id in judged])
+    odds = (log_odds(before) - old_shift) / old_slope
+    slope, shift = detector.judged_line(
+        odds[[row_of[id] for id in judged]], [corrections.related[id] for id in judged], corpus=odds
+    )
     factor = slope / old_slope
     offset = shift - factor * old_shift
     after = rescaled(before, factor, offset)

@@ -378,17 +378,8 @@ def threshold_for(probabilities: NDArray[np.float32], precision: float) -> float
     return 0.0 if enough[-1] == len(falling) - 1 else float(falling[enough[-1]])
 
 
-def refitted(
-    logits: NDArray[np.float64], judged: Sequence[bool], *, shift_penalty: float = _PRIOR_SHIFT
-) -> tuple[float, float]:
-    """Return slope and shift of the calibrated logits (N,) for labelled examples (N,), near 1 and 0.
-
-    Args:
-        logits: The logits.
-        judged: Whether each pair is related.
-        shift_penalty: Factor of the squared shift in the loss, in which an example has weight 1; above 0. It is a
-            normal prior with the variance 1 / (2 × factor).
-    """
+def refitted(logits: NDArray[np.float64], judged: Sequence[bool]) -> tuple[float, float]:
+    """Return slope and shift of the calibrated logits (N,) for labelled examples (N,), near 1 and 0."""
     from scipy.optimize import minimize
 
     signs = np.where(np.asarray(judged, dtype=bool), 1.0, -1.0)
@@ -396,7 +387,7 @@ def refitted(
     def loss(at: NDArray[np.float64]) -> float:
         slope, shift = float(np.exp(at[0])), float(at[1])
         fit = float(np.logaddexp(0, -signs * (slope * logits + shift)).sum())
-        return fit + _PRIOR_SLOPE * float(at[0] ** 2) + shift_penalty * float(at[1] ** 2)
+        return fit + _PRIOR_SLOPE * float(at[0] ** 2) + _PRIOR_SHIFT * float(at[1] ** 2)
 
     fitted = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-2, 2), (-10, 10)]).x
     return float(np.exp(fitted[0])), float(fitted[1])

@@ -23,7 +23,7 @@ from relscout.encoders.pooling import parse_pooling
 from relscout.methods.unrelated.detector import Share
 from relscout.methods.vectors import scattered
 from relscout.text.pair_features import in_connected_text
-from relscout.text.relatedness import Relatedness, refitted, threshold_for
+from relscout.text.relatedness import Relatedness, threshold_for
 from relscout.training.stored import below
 
 #: Smallest number of pairs above the common threshold for which a relation gets a threshold of its own.
@@ -39,9 +39,11 @@ _HOLDS = (1.05, 1.32)
 _HALF = 0.5
 #: The same for single sentences, where facts that were read by hand were related more often than expected without it.
 _SENTENCES_HOLD = (1.0, 0.4)
-#: Penalty of the squared shift in a recalibration by a review, in log odds: a standard deviation of 0.5. Documents and
-#: single sentences, the two kinds of text that were measured, lie as far on either side of their mean.
-_SHIFT_PENALTY = 2.0
+#: Number of judgements that the model as it is weighs as much as, in a recalibration by a review. A reader who answers
+#: thirty questions moves it by a quarter of the way.
+_PRIOR_JUDGEMENTS = 100.0
+#: Least slope of a recalibration.
+_LEAST_SLOPE = 0.1
 #: Log odds by which a threshold is lowered, more than the rounding of float32, so that the pair at it is kept.
 _SLACK = 1e-5
 #: Share of related pairs in the training data of a model whose card does not have it.
@@ -186,19 +188,40 @@ class RelatednessDetector:
         self.thresholds = own
         self.share = float((probabilities < own[relations]).mean())
 
-    def judged_line(self, odds: NDArray[np.float64], related: Sequence[bool]) -> tuple[float, float]:
+    def judged_line(
+        self, odds: NDArray[np.float64], related: Sequence[bool], *, corpus: NDArray[np.float64]
+    ) -> tuple[float, float]:
         """Return slope and shift of the log odds for judged pairs, near 1 and 0 for a few.
 
-        Platt scaling (Platt: "Probabilistic Outputs for Support Vector Machines", 1999) with a prior towards no change.
-        People judge whether the pair is related at all, so the log odds are compared as those of the thresholds.
+        Platt scaling (Platt: "Probabilistic Outputs for Support Vector Machines", 1999). The prior is that the model is
+        right, with the weight of 100 judgements of pairs that are drawn by their probabilities. People judge whether
+        the pair is related at all, so the log odds are compared as those of the thresholds.
 
         Args:
             odds: Log odds of the judged pairs (J,), before any recalibration.
             related: Whether each is related (J).
+            corpus: Log odds of all pairs of the corpus (N,), before any recalibration.
         """
+        from sklearn.linear_model import LogisticRegression
+
         slope, shift = self._holds
-        own_slope, own_shift = refitted(slope * odds + shift, related, shift_penalty=_SHIFT_PENALTY)
-        return own_slope, ((own_slope - 1) * shift + own_shift) / slope
+        # pairs with about the same log odds together: as exact as a few judgements can need
+        places, counts = np.unique(np.round(slope * corpus + shift, 1), return_counts=True)
+        expected = _logistic(places)
+        weights = counts * expected
+        weights *= _PRIOR_JUDGEMENTS / weights.sum()
+        points = np.concatenate([places, places, slope * odds + shift])
+        labels = np.concatenate(
+            [np.ones(len(places)), np.zeros(len(places)), np.asarray(related, dtype=np.float64)]
+        )
+        learner = LogisticRegression(C=np.inf).fit(
+            points[:, None],
+            labels,
+            sample_weight=np.concatenate([weights * expected, weights * (1 - expected), np.ones(len(odds))]),
+        )
+        # a negative slope would turn the order of the pairs
+        own_slope = max(float(learner.coef_[0, 0]), _LEAST_SLOPE)
+        return own_slope, ((own_slope - 1) * shift + float(learner.intercept_[0])) / slope
 
     def rescaled(
         self, slope: float, shift: float, *, probabilities: NDArray[np.float32], wanted: Share | None

@@ -831,7 +831,33 @@ After the transfer, the same answers can recalibrate relatedness. All of them sa
 questions about pairs that nobody marked are skipped, so this shows what one-sided answers do: more pairs are kept.
 
 {_table(recalibrated_head, recalibrated)}
+
+With answers of both kinds: one of us answered the first 40 questions by reading the sentences, and read 90 pairs drawn
+at random from those with a relatedness between 0.3 and 0.95, without looking at the estimates.
+
+{_table(("pairs", "read", "related"), _relatedness_read())}
+Record: `benchmarks/results/relatedness_read.tsv`, commit f72d8d2.
+
 {_source(record)}"""
+
+
+def _relatedness_read() -> list[tuple[str, ...]]:
+    with (RESULTS / "relatedness_read.tsv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    table = []
+    for label, chosen in (
+        ("questions 1 to 30", [row for row in rows if row["part"] == "question"][:30]),
+        ("questions 31 to 40", [row for row in rows if row["part"] == "question"][30:]),
+        *(
+            (
+                f"estimate {low:g} to {high:g}",
+                [row for row in rows if row["part"] == "sample" and low <= float(row["estimate"]) < high],
+            )
+            for low, high in ((0.3, 0.5), (0.5, 0.7), (0.7, 0.95))
+        ),
+    ):
+        table.append((label, str(len(chosen)), str(sum(row["related"] == "yes" for row in chosen))))
+    return table
 
 
 def _report_speed(record: Row) -> str:

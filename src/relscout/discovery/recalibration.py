@@ -8,10 +8,9 @@ stays. The thresholds move to where the kept pairs reach the expected precision 
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +18,10 @@ from numpy.typing import NDArray
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
 from relscout.discovery.corrections import Corrections, described_again, fresh
-from relscout.discovery.result import Scores
-from relscout.encoders import known_share
+from relscout.discovery.relation import Assignments, Relation
+from relscout.methods import Estimator
 from relscout.methods.unrelated import NoRelationWrapper, RelatednessDetector
 from relscout.methods.unrelated.by_relatedness import log_odds, rescaled
-
-if TYPE_CHECKING:
-    from relscout.discovery.result import Discovery
 
 _NOT_ESTIMATED = (
     "this run does not estimate which pairs are related, so there is nothing to recalibrate; "
@@ -33,147 +29,126 @@ _NOT_ESTIMATED = (
 )
 
 
-def recalibrated(run: Discovery, corrections: Corrections) -> Discovery:
-    """Return a run after its judgements recalibrated relatedness; a repetition starts from the model, not from before.
+@dataclass(frozen=True, eq=False)
+class Recalibration:
+    """What judgements make of relatedness.
 
     Args:
-        run: The run.
-        corrections: Its corrections.
-
-    Raises:
-        InputError: Relatedness is not estimated in the run, or no sentence was judged.
+        old_model: The model before.
+        model: The model after.
+        corrections: The corrections with the new slope and shift.
+        before: Probability that each pair is related, as estimated by the model before (N,), float32.
+        after: The same by the model after (N,), float32.
+        related: The same, with judged pairs certain (N,), float32.
     """
-    (model, detector), related = _parts(run), run.assignments.related
-    if related is None:
-        raise InputError(_NOT_ESTIMATED)
-    if not corrections.related:
-        raise InputError(
-            "no judgement says yet whether a sentence relates its pair; confirm or reject single sentences first"
+
+    old_model: NoRelationWrapper
+    model: NoRelationWrapper
+    corrections: Corrections
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    related: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, model: Estimator, assignments: Assignments, corrections: Corrections) -> Recalibration:
+        """Fit slope and shift; a repetition starts from the model as it was discovered.
+
+        Args:
+            model: The model of a run.
+            assignments: Its assignments.
+            corrections: Its corrections.
+
+        Raises:
+            InputError: Relatedness is not estimated in the run, or no sentence was judged.
+        """
+        related, instances = assignments.related, assignments.instances
+        if not isinstance(model, NoRelationWrapper) or related is None:
+            raise InputError(_NOT_ESTIMATED)
+        detector = _detector(model)
+        if not corrections.related:
+            raise InputError(
+                "no judgement says yet whether a sentence relates its pair; confirm or reject single sentences first"
+            )
+        row_of = {instance.id: row for row, instance in enumerate(instances)}
+        certain = np.array([instance.id in corrections.estimates for instance in instances])
+        before = related.copy()
+        for row in np.flatnonzero(certain).tolist():
+            before[row] = corrections.estimates[instances[row].id]
+        # independent of the order in which they were judged
+        judged = sorted(corrections.related)
+        old_slope, old_shift = corrections.recalibration
+        odds = (log_odds(before) - old_shift) / old_slope
+        slope, shift = detector.judged_line(
+            odds[[row_of[id] for id in judged]], [corrections.related[id] for id in judged], corpus=odds
         )
-    row_of = {instance.id: row for row, instance in enumerate(run.assignments.instances)}
-    certain = np.array([instance.id in corrections.estimates for instance in run.assignments.instances])
-    before = related.copy()
-    for row in np.flatnonzero(certain).tolist():
-        before[row] = corrections.estimates[run.assignments.instances[row].id]
-    # independent of the order in which they were judged
-    judged = sorted(corrections.related)
-    old_slope, old_shift = corrections.recalibration
-    odds = (log_odds(before) - old_shift) / old_slope
-    slope, shift = detector.judged_line(
-        odds[[row_of[id] for id in judged]], [corrections.related[id] for id in judged], corpus=odds
-    )
-    factor = slope / old_slope
-    offset = shift - factor * old_shift
-    after = rescaled(before, factor, offset)
-    new_model = model.recalibrated(factor, offset, related=before)
-    now = replace(
-        corrections,
-        recalibration=(slope, shift),
-        estimates={id: float(after[row_of[id]]) for id in corrections.estimates},
-    )
-    changed = replace(
-        run.with_run({"corrections": now.as_json()}),
-        model=new_model,
-        assignments=replace(run.assignments, related=np.where(certain, related, after)),
-    )
-    record = {
-        **run.run["relatedness"],
-        "model": _parts(changed)[1].model.fingerprint,
-        "thresholds": [round(float(line), 4) for line in _parts(changed)[1].thresholds],
-    }
-    return _reassigned(run, changed.with_run({"relatedness": record}), before, after, corrections)
+        factor = slope / old_slope
+        offset = shift - factor * old_shift
+        after = rescaled(before, factor, offset)
+        now = replace(
+            corrections,
+            recalibration=(slope, shift),
+            estimates={id: float(after[row_of[id]]) for id in corrections.estimates},
+        )
+        new = model.recalibrated(factor, offset, related=before)
+        return cls(model, new, now, before, after, np.where(certain, related, after))
+
+    def record(self, old: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a run says of its relatedness, given what it said before."""
+        detector = _detector(self.model)
+        lines = [round(float(line), 4) for line in detector.thresholds]
+        return {**old, "model": detector.model.fingerprint, "thresholds": lines}
+
+    def rows(self, instances: Sequence[RelationInstance]) -> NDArray[np.int64]:
+        """Return the rows of the pairs that may have crossed the threshold of some relation (n,): unjudged ones."""
+        kept, left = np.full(len(self.before), True), np.full(len(self.before), True)
+        for model, related in ((self.old_model, self.before), (self.model, self.after)):
+            lines = _detector(model).thresholds
+            kept &= related >= lines.max()
+            left &= related < lines.min()
+        rows = np.flatnonzero(~kept & ~left)
+        judged = self.corrections.judged
+        return rows[[instances[row].id not in judged for row in rows.tolist()]]
 
 
-def _parts(run: Discovery) -> tuple[NoRelationWrapper, RelatednessDetector]:
-    """Return the model of a run and its detector.
-
-    Raises:
-        InputError: The model does not estimate relatedness.
-    """
-    detector = run.model.relatedness_detector if isinstance(run.model, NoRelationWrapper) else None
-    if not isinstance(run.model, NoRelationWrapper) or detector is None:
+def _detector(model: NoRelationWrapper) -> RelatednessDetector:
+    if model.relatedness_detector is None:
         raise InputError(_NOT_ESTIMATED)
-    return run.model, detector
+    return model.relatedness_detector
 
 
-def _reassigned(
-    run: Discovery,
-    changed: Discovery,
-    before: NDArray[np.float32],
-    after: NDArray[np.float32],
-    corrections: Corrections,
-) -> Discovery:
-    """Return ``changed`` with the relations of the pairs that crossed a threshold.
+def reassigned(
+    relations: Sequence[Relation],
+    assignments: Assignments,
+    rows: NDArray[np.int64],
+    old: Assignments,
+    new: Assignments,
+    names: Mapping[int, str],
+) -> tuple[tuple[Relation, ...], Assignments]:
+    """Return relations and assignments in which pairs have the relations that changed.
 
     Args:
-        run: The run before.
-        changed: The run with the new model and the new probabilities.
-        before: Probability that each pair is related, as estimated by the model of ``run`` (N,).
-        after: The same by the new model (N,).
-        corrections: The corrections of ``run``; what was judged stays.
+        relations: The relations.
+        assignments: The assignments.
+        rows: Rows of some pairs (n,).
+        old: How the model before assigns these (n).
+        new: How the model after assigns them (n).
+        names: Names of all relations of the model, by id.
     """
-    instances = run.assignments.instances
-    rows = np.array(
-        [
-            row
-            for row in _near_a_threshold(run, changed, before, after).tolist()
-            if instances[row].id not in corrections.judged
-        ],
-        dtype=np.int64,
-    )
-    if not len(rows):
-        return changed
-    pairs = _with_syntax(run, rows)
-    model, _ = _parts(run)
-    shares = model.method.predict_proba(pairs)
-    readable = known_share(model.encoder, [instance.text for instance in instances])
-    old, new = (
-        each.assign(
-            Scores(pairs, _parts(each)[0].with_no_relation(shares, related), related, Counter()),
-            readable=readable,
-        )
-        for each, related in ((run, before[rows]), (changed, after[rows]))
-    )
-    moved = old.relation_ids != new.relation_ids
-    ids, confidences = changed.assignments.relation_ids.copy(), changed.assignments.confidences.copy()
+    moved = np.flatnonzero(old.relation_ids != new.relation_ids)
+    ids, confidences = assignments.relation_ids.copy(), assignments.confidences.copy()
     touched = {*ids[rows[moved]].tolist(), *new.relation_ids[moved].tolist()} - {-1}
     ids[rows[moved]], confidences[rows[moved]] = new.relation_ids[moved], new.confidences[moved]
-    polarities = list(changed.assignments.polarity_values())
-    phrases = list(changed.assignments.phrase_values())
-    for place in np.flatnonzero(moved).tolist():
+    polarities, phrases = list(assignments.polarity_values()), list(assignments.phrase_values())
+    for place in moved.tolist():
         polarities[rows[place]] = new.polarity_values()[place]
         phrases[rows[place]] = new.phrase_values()[place]
-    assignments = replace(
-        changed.assignments,
+    changed = replace(
+        assignments,
         relation_ids=ids,
         confidences=confidences,
         polarities=None if all(value == "asserted" for value in polarities) else polarities,
         phrases=phrases if any(phrases) else None,
     )
-    known = {relation.id for relation in run.relations}
     # pre-defined relations that the corpus lacked
-    arrived = [fresh(id, run.names[id]) for id in sorted(touched - known)]
-    relations = described_again([*run.relations, *arrived], assignments, touched)
-    return replace(changed, relations=relations, assignments=assignments)
-
-
-def _near_a_threshold(
-    run: Discovery, changed: Discovery, before: NDArray[np.float32], after: NDArray[np.float32]
-) -> NDArray[np.int64]:
-    """Return the rows that may have crossed the threshold of some relation (n,): only these need the model."""
-    kept, left = np.full(len(before), True), np.full(len(before), True)
-    for each, related in ((run, before), (changed, after)):
-        _, detector = _parts(each)
-        kept &= related >= detector.thresholds.max()
-        left &= related < detector.thresholds.min()
-    return np.flatnonzero(~kept & ~left)
-
-
-def _with_syntax(run: Discovery, rows: NDArray[np.int64]) -> Sequence[RelationInstance]:
-    pairs = [run.assignments.instances[row].without_relation() for row in rows.tolist()]
-    if not run.needs_syntax(relatedness=False):
-        return pairs
-    from relscout.text.spacy_pipeline import looks_english, with_syntax
-
-    # whether a text is parsed is decided by the corpus, not by these pairs
-    return with_syntax(pairs, english=looks_english(each.text for each in run.assignments.instances))
+    arrived = [fresh(id, names[id]) for id in sorted(touched - {relation.id for relation in relations})]
+    return described_again([*relations, *arrived], changed, touched), changed

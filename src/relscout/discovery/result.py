@@ -844,9 +844,42 @@ class Discovery:
         Raises:
             InputError: Relatedness is not estimated in this run, or no sentence was judged.
         """
-        from relscout.discovery.recalibration import recalibrated
+        from relscout.discovery.recalibration import Recalibration, reassigned
 
-        return recalibrated(self, self._corrections)
+        assignments = self.assignments
+        made = Recalibration.of(self.model, assignments, self._corrections)
+        changed = dataclasses.replace(
+            self.with_run(
+                {
+                    "corrections": made.corrections.as_json(),
+                    "relatedness": made.record(self.run["relatedness"]),
+                }
+            ),
+            model=made.model,
+            assignments=dataclasses.replace(assignments, related=made.related),
+        )
+        rows = made.rows(assignments.instances)
+        if not len(rows):
+            return changed
+        pairs = [assignments.instances[row].without_relation() for row in rows.tolist()]
+        if self.needs_syntax(relatedness=False):
+            from relscout.text.spacy_pipeline import looks_english, with_syntax
+
+            # whether a text is parsed is decided by the corpus, not by these pairs
+            pairs = with_syntax(pairs, english=looks_english(each.text for each in assignments.instances))
+        shares = made.model.method.predict_proba(pairs)
+        readable = known_share(self.model.encoder, [each.text for each in assignments.instances])
+        old, new = (
+            run.assign(
+                Scores(pairs, model.with_no_relation(shares, related), related, Counter()), readable=readable
+            )
+            for run, model, related in (
+                (self, made.old_model, made.before[rows]),
+                (changed, made.model, made.after[rows]),
+            )
+        )
+        relations, assigned = reassigned(self.relations, changed.assignments, rows, old, new, self.names)
+        return dataclasses.replace(changed, relations=relations, assignments=assigned)
 
     def _judged(self, instances: Sequence[str], relation: int, of: Of) -> Discovery:
         from relscout.discovery.corrections import judge

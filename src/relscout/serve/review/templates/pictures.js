@@ -198,12 +198,24 @@
     nodes = answer.entities.map((node) => ({ ...node, y: -node.y }));
     const width = $("graph-plot").clientWidth;
     const labels = width < 600 ? 8 : 24;
-    const size = width < 600 ? 0.062 : 0.034;
+    // the picture is as wide as high, in units of 2.2
+    const size = (13 * 2.2) / Math.max(1, Math.min(width, $("graph-plot").clientHeight));
+    const boxes = [];
+    const texts = nodes.slice(0, labels).map((node) => {
+      const label = node.name.length > 26 ? `${node.name.slice(0, 25)}…` : node.name;
+      const anchor = node.x < -0.8 ? "start" : node.x > 0.8 ? "end" : "middle";
+      const wide = 0.55 * size * label.length;
+      const left = node.x - { start: 0, middle: wide / 2, end: wide }[anchor];
+      const box = { left, right: left + wide, y: node.y - 0.03 - 0.004 * Math.sqrt(node.links) };
+      if (boxes.some((other_) => box.left < other_.right && other_.left < box.right && Math.abs(box.y - other_.y) < size)) return "";
+      boxes.push(box);
+      return drawn("text", { x: node.x, y: box.y, "font-size": size, "text-anchor": anchor }, label);
+    });
     $("graph-plot").replaceChildren(
       ...answer.links.map(([head, tail, id]) => drawn("line", { x1: nodes[head].x, y1: nodes[head].y, x2: nodes[tail].x, y2: nodes[tail].y, stroke: colourOf(id), class: "link" })),
       ...nodes.map((node) => drawn("circle", { cx: node.x, cy: node.y, r: 0.008 + 0.004 * Math.sqrt(node.links), class: "node" },
         drawn("title", {}, `${node.name}: connected to ${node.links}, by ${node.relations.slice(0, 4).map(([id, count]) => `${nameOf(id)} (${count})`).join(", ")}`))),
-      ...nodes.slice(0, labels).map((node) => drawn("text", { x: node.x, y: node.y - 0.03 - 0.004 * Math.sqrt(node.links), "font-size": size, "text-anchor": node.x < -0.8 ? "start" : node.x > 0.8 ? "end" : "middle" }, node.name.length > 26 ? `${node.name.slice(0, 25)}…` : node.name)));
+      ...texts);
   };
   $("graph-plot").addEventListener("click", (event) => {
     const at = nearest($("graph-plot"), event, nodes);

@@ -219,7 +219,9 @@ def discover(
         chosen = _typed(encoder or settings_for(RELATION, default=KMeans.ENCODER), corpus)
         estimator = KMeans(TransformerEncoder(chosen), n_relations=n_relations, seed=seed, **options)
         fingerprint = estimator.encoder.fingerprint
-        job = _Encoding(corpus, chosen, f"relscout {version('relscout')}\n{fingerprint}\n{chosen.dtype}")
+        job = _Encoding(
+            corpus, chosen, f"relscout {version('relscout')}\n{fingerprint}\n{chosen.backend} {chosen.dtype}"
+        )
         passed = Pass(ray, cluster.workers, corpus, "raise", progress)
         passed.run("encode shards", _encode, {index: job.part(index) for index in indices}, job)
         summaries = [read_summary(job.part(index)) or {} for index in indices]

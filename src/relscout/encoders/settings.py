@@ -109,7 +109,8 @@ class EncoderSettings:
     max_length: Annotated[int, Field(le=LARGEST)] = 128
     """Maximum input length in tokens, with special tokens, at least 32; longer ones are cut around the entities."""
     dtype: Dtype = "float32"
-    """Data type of the transformer; the vectors are always float32. ``int8`` needs the backend ``openvino``."""
+    """Data type in which the transformer multiplies matrices; sums and vectors stay float32. ``int8`` needs the backend
+    ``openvino``."""
     backend: Backend = "torch"
     """What runs the transformer: ``torch``, or ``openvino`` (an extra), which is faster on processors."""
     device: str = "auto"

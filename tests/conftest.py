@@ -22,6 +22,8 @@ import pytest
 from hypothesis import settings
 
 from relscout.core.instances import RelationInstance
+from relscout.discovery import Discovery, discover
+from relscout.encoders import TransformerEncoder, VectorCache
 from relscout.text.corpus import bundled_corpus
 
 # few examples of each property; `make test-thorough` tries many
@@ -135,3 +137,41 @@ def browser() -> Iterator[object]:
         chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox", "--no-proxy-server"])
         yield chromium
         chromium.close()
+
+
+PEOPLE = ("Anna Berg", "Carl Dahl", "Maria Costa", "John Miller")
+TOWNS = ("Oslo", "Rome", "Paris", "Berlin")
+FIRMS = ("Norwind Energy", "Dahl Motors", "Costa Foods", "Miller Bank")
+
+
+def texts() -> Iterator[str]:
+    for person, town, firm in zip(PEOPLE, TOWNS, FIRMS, strict=True):
+        yield f"{person} was born in {town} and wrote to Laura Rossi in Madrid."
+        yield f"{firm} was founded by {person} in 1984."
+    yield "Peter Novak was not born in Vienna."
+
+
+@pytest.fixture(scope="session")
+def text_pairs() -> list[RelationInstance]:
+    """Every pair of entities of a few texts."""
+    from relscout.text.pairs import mark_texts
+    from relscout.text.spacy_pipeline import SpacyPipeline
+
+    return list(mark_texts(texts(), annotator=SpacyPipeline.load()))
+
+
+@pytest.fixture(scope="session")
+def text_encoder() -> TransformerEncoder:
+    """The bundled encoder, read as it is where every pair is an instance; it encodes nothing twice."""
+    from relscout.discovery import default_encoder
+    from relscout.encoders.settings import RELATION, settings_for
+    from relscout.methods.hac import HAC
+
+    settings = settings_for(RELATION, default=default_encoder(HAC, every_pair=True))
+    return TransformerEncoder(settings, cache=VectorCache())
+
+
+@pytest.fixture(scope="session")
+def plain(text_pairs: list[RelationInstance], text_encoder: TransformerEncoder) -> Discovery:
+    """A run in which every pair of entities of a text is an instance."""
+    return discover(text_pairs, precision=0.7, encoder=text_encoder)

@@ -15,6 +15,8 @@ from relscout.discovery import Discovery
 from relscout.discovery.decisions import Decisions
 from relscout.serve.api import Service
 from relscout.serve.review.questions import Pool, questions
+from relscout.serve.review.state import Review
+from relscout.serve.review.views import View
 from relscout.serve.review.work import Worker
 from tests.serve.conftest import ask
 from tests.serve.review.conftest import HOSTILE
@@ -116,6 +118,9 @@ def test_decisions_are_made_undone_exported_and_seen_by_other_tabs(
         ({"merge": [0, 0]}, "at least two different relations"),
         ({"transfer": 0.5}, "no sentence was judged yet"),
         ({"transfer": 9}, "step.transfer.transfer"),
+        ({"recalibrate": "relatedness"}, "this run does not estimate which pairs are related"),
+        ({"recalibrate": "all"}, "step.recalibrate.recalibrate"),
+        ({"reject": ["a"], "relation": 0, "of": "all"}, "step.reject.of"),
         ({"__proto__": 1, "drop": 1}, "unknown field"),
     ],
 )
@@ -244,6 +249,39 @@ def test_a_transfer_is_previewed_accepted_and_saved_as_a_run(
     run = Discovery.load(tmp_path / "run-reviewed")
     assert {relation.id: relation.size for relation in run.relations} == after
     assert finished(service, "save")["saved"]["name"] == "run-reviewed-2"
+
+
+def test_a_recalibration_is_previewed_and_accepted(plain: Discovery, tmp_path: Path) -> None:
+    review = Review(plain, tmp_path / "log")
+    worker = Worker(review, tmp_path / "run")
+    instances, ids = plain.assignments.instances, plain.assignments.relation_ids
+    related = plain.assignments.related
+    assert related is not None
+    strongest = sorted(np.flatnonzero(ids >= 0).tolist(), key=lambda row: -float(related[row]))
+    for number, row in enumerate(strongest[1:6]):
+        step = {"reject": [instances[row].id], "relation": int(ids[row])}
+        review.decide(step, author="a", state=number, key=str(number))
+    worker.start("recalibrate")
+    end = time.monotonic() + 60
+    while worker.status.state == "running":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    preview = worker.status.preview
+    assert preview is not None, worker.status
+    assert (preview.calibration.related, preview.calibration.unrelated) == (0, 5)  # type: ignore[union-attr]
+    assert preview.calibration.changes[-1][0] > preview.calibration.changes[-1][1]  # type: ignore[union-attr]
+    before = review.state.run.assignments.relation_ids
+    review.decide(preview.step, author="a", state=preview.state, key="accept")
+    after = review.state.run
+    assert preview.moved == int((before != after.assignments.relation_ids).sum()) > 0
+    assert {movement.target for movement in preview.movements} == {"no relation"}
+    assert preview.facts_after == len(after.facts())
+    entry = review.state.entries[-1]
+    assert View(review.state, plain).sentence_about(entry) == "relatedness recalibrated by the judgements"
+    review.decide({"undo": entry.number}, author="a", state=entry.number, key="undo")
+    np.testing.assert_array_equal(review.state.run.assignments.relation_ids, before)
+    worker.close()
+    review.close()
 
 
 def test_work_waits_for_other_work(reviewed: Making, worker: Worker) -> None:

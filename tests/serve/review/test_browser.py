@@ -147,6 +147,9 @@ def test_thirty_questions_would_do_and_answers_reach_the_new_run(
     assert [judged[asked[place]] for place in (1, 4)] == [-1, -1]
     assert "5 answers in this tab" in opened.inner_text("#ask-count")
     opened.keyboard.press("5")
+    opened.keyboard.press("c")
+    opened.wait_for_selector("#result .warning")
+    assert "does not estimate which pairs are related" in opened.inner_text("#result .warning")
     opened.keyboard.press("t")
     opened.wait_for_selector("#moves")
     assert "by 5 judgements" in opened.inner_text("#moves")
@@ -202,10 +205,27 @@ def test_facts_are_searched_confirmed_and_rejected(opened: Any, worker: Worker, 
     saved(opened, "confirmed as")
     opened.keyboard.press("n")
     saved(opened, "rejected as")
+    yes, no = worker.review.export().steps
+    # a wrong fact may only have the wrong relation
+    assert (yes.get("of"), no["of"]) == ("fact" if base.facts()[0].support > 1 else None, "fact")
     until(lambda: len(worker.review.state.run.facts()) < total)
     until(lambda: f"of {len(worker.review.state.run.facts())} facts" in opened.inner_text("#fact-count"))
     opened.fill("#fact-search", "nothing like this")
     until(lambda: opened.inner_text("#fact-count") == "0 of 0 facts")
+
+
+def test_that_a_pair_has_no_relation_is_confirmed(opened: Any, worker: Worker, base: Discovery) -> None:
+    opened.keyboard.press("]")
+    opened.wait_for_selector("#relation .judge li")
+    opened.keyboard.press("n")
+    saved(opened, "rejected as")
+    opened.locator("#relation-list button", has_text="no relation").click()
+    until(lambda: opened.inner_text("#relation h2") == "no relation")
+    opened.keyboard.press("n")
+    saved(opened, "confirmed to have no relation")
+    steps = worker.review.export().steps
+    assert [step["relation"] for step in steps][1] == -1
+    assert steps[0]["reject"] == steps[1]["reject"]
 
 
 def test_decisions_are_listed_undone_and_exported(

@@ -193,7 +193,9 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
     def work() -> Work:
         return worker.status
 
-    @router.post("/api/work", summary="Preview a transfer of the judgements, or save the new run")
+    @router.post(
+        "/api/work", summary="Preview a transfer or recalibration by the judgements, or save the new run"
+    )
     def start(request: WorkRequest) -> Work:
         try:
             return worker.start(request.task)

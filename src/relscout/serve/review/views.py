@@ -118,10 +118,14 @@ class View:
                 return f"{self._quoted(ids)} confirmed as “{shown_name(name)}”, a new relation"
             case {"confirm": ids, "relation": id}:
                 return f"{self._quoted(ids)} confirmed as {self._called(id)}"
+            case {"reject": ids, "relation": -1}:
+                return f"{self._quoted(ids)} confirmed to have no relation"
             case {"reject": ids, "relation": id}:
                 return f"{self._quoted(ids)} rejected as {self._called(id)}"
             case {"transfer": _}:
                 return "the judgements transferred to similar sentences"
+            case {"recalibrate": _}:
+                return "relatedness recalibrated by the judgements"
             case {"merge_entities": ids}:
                 return f"{counted(len(ids), 'entity').replace('entitys', 'entities')} merged"
             case {"split_entity": _, "names": names}:

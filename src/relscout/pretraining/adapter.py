@@ -35,7 +35,7 @@ from relscout.encoders import EncoderSettings, TransformerEncoder, loss_warnings
 from relscout.encoders.pooling import of_text
 from relscout.encoders.saved import check_adapter, save_adapter
 from relscout.encoders.settings import learnt_relations
-from relscout.encoders.tunable import Prepared, TunableEncoder
+from relscout.encoders.tunable import Prepared, TunableEncoder, can_turn, turned_by
 from relscout.encoders.whitening import Whitening
 from relscout.pretraining.corpus import Excluded
 from relscout.training.checkpointing import CheckpointedTraining
@@ -242,15 +242,20 @@ def _neighbourhoods(
 ) -> Neighbourhoods | None:
     if teacher is None or not options.distillation:
         return None
+    import torch
+
     first = np.empty(len(prepared.lengths), dtype=np.int64)  # an instance of each content
     first[prepared.row_of] = np.arange(len(instances))
     shown = [instances[place].without_relation() for place in first]
+    vectors = teacher.encode(shown, progress=progress)
+    turned = None
+    if options.inverses and can_turn(teacher):
+        turned = turned_by(teacher, torch.from_numpy(vectors)).numpy()
+    elif options.inverses:
+        turned = teacher.encode([instance.swapped() for instance in shown], progress=progress)
     return Neighbourhoods(
-        teacher.encode(shown, progress=progress),
-        # whatever the teacher's marking and pooling are
-        teacher.encode([instance.swapped() for instance in shown], progress=progress)
-        if options.inverses
-        else None,
+        vectors,
+        turned,
         size=options.distillation_queue,
         sharpness=options.distillation_sharpness,
         weight=options.distillation,

@@ -220,9 +220,7 @@ def marked_sentences(doc: Doc, passage: Passage) -> Iterator[MarkedSentence]:
     An entity that crosses the end of a sentence is left out, and so is the era of a date.
     """
     for sentence in sentences_of(doc):
-        mentions = [
-            _mention(entity, sentence.start_char) for entity in sentence.ents if not _is_era(entity)
-        ]
+        mentions = [_mention(entity, sentence.start_char) for entity in sentence.ents if not _is_era(entity)]
         yield marked_sentence(passage, sentence.start_char, sentence.end_char, mentions, parse_of(sentence))
 
 

@@ -800,6 +800,25 @@ def _review(record: Row) -> str:
         )
     ]
     head = ("", "B³ F1 before", "precision of facts before", "B³ F1 after", "precision of facts after")
+    recalibrated_head = (
+        "",
+        "pairs",
+        "facts",
+        "pairs with gold, not judged",
+        "B³ F1",
+        "precision of their facts",
+    )
+    recalibrated = [
+        (
+            label,
+            *(f"{record[key][name]:,}" for name in ("all_pairs", "all_facts", "pairs")),
+            *(_number(record[key][score], 3) for score in ("b3_f1", "fact_precision")),
+        )
+        for label, key in (
+            ("transferred", "every_pair_after"),
+            ("and recalibrated", "every_pair_recalibrated"),
+        )
+    ]
     return f"""### Thirty judgements
 
 A review of the run of `relscout demo` in a browser: the page asks, answers are played from gold relations, and what
@@ -807,6 +826,11 @@ follows from them is accepted. {record["answers"]["skipped"]} questions without 
 similarity of what follows was set while looking at the same gold relations.
 
 {_table(head, table)}
+
+After the transfer, the same answers can recalibrate relatedness. All of them say that a pair is related, because
+questions about pairs that nobody marked are skipped, so this shows what one-sided answers do: more pairs are kept.
+
+{_table(recalibrated_head, recalibrated)}
 {_source(record)}"""
 
 

@@ -268,6 +268,11 @@ def colour_of(place: int) -> str:
     return COLOURS[place % (len(COLOURS) - 1)]
 
 
+def symbol_of(place: int) -> str:
+    """Return Plotly's name of the point shape of the relation at a position in the order of sizes."""
+    return _SYMBOLS[place // (len(COLOURS) - 1) % len(_SYMBOLS)]
+
+
 def shown_name(text: str) -> str:
     """Return a name for the page: with visible control characters, and shortened if very long."""
     return shortened(visible(text), _LONGEST_NAME)
@@ -295,7 +300,7 @@ def data_of(content: Content) -> dict[str, Any]:
             "name": shown_name(view.relation.name),
             "size": view.relation.size,
             "colour": colour_of(place),
-            "symbol": _SYMBOLS[place // (len(COLOURS) - 1) % len(_SYMBOLS)],
+            "symbol": symbol_of(place),
             "ngrams": [[shown_name(words), weight] for words, weight in view.relation.ngrams],
             "near": [[other.id, round(value, 4)] for other, value in view.near],
             "uncertain": [places[row] for row in view.uncertain],

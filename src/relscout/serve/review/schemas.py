@@ -175,6 +175,7 @@ class RelationSummary(BaseModel):
     facts: int
     confirmed: int
     colour: str
+    symbol: str = Field(description="Shape of its points on the map.")
 
 
 class Overview(BaseModel):
@@ -250,6 +251,54 @@ class FactsPage(BaseModel):
     state: int
     total: int
     facts: list[FactSummary]
+
+
+class MapView(BaseModel):
+    """Sentences in the plane: nearby ones are similar, distances between groups have no meaning."""
+
+    state: int
+    ready: bool = Field(description="Whether the places are known; before that, there are no points.")
+    ids: list[str]
+    relations: list[int] = Field(description="As after all decisions.")
+    x: list[float] = Field(description="From -1 to 1, as y.")
+    y: list[float]
+
+
+class EntitySummary(BaseModel):
+    """An entity, which has one or several names."""
+
+    id: str
+    name: str
+    type: str
+    aliases: list[str] = Field(description="All names, the most frequent first.")
+    mentions: int
+    facts: int
+
+
+class EntitiesPage(BaseModel):
+    """A page of the entities, those with most facts first."""
+
+    state: int
+    total: int
+    entities: list[EntitySummary]
+
+
+class GraphNode(BaseModel):
+    """An entity in the plane."""
+
+    name: str
+    x: float
+    y: float
+    links: int = Field(description="Number of entities that it is connected to.")
+    relations: list[tuple[int, int]] = Field(description="Relation, and number of its sentences.")
+
+
+class Graph(BaseModel):
+    """The most connected entities."""
+
+    state: int
+    entities: list[GraphNode]
+    links: list[tuple[int, int, int]] = Field(description="Places of head and tail, and the relation.")
 
 
 class Question(BaseModel):

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import kmeans
 from relscout.core.errors import InputError, RelscoutError
@@ -22,6 +23,7 @@ from relscout.discovery import Discovery
 from relscout.discovery.relation import unlike
 from relscout.methods.unrelated.by_relatedness import rescaled
 from relscout.naming import bare_name, name_relations
+from relscout.report.content import MOST_POINTS, projected
 from relscout.serve.review.questions import LEAST_COSINE, Pool
 from relscout.serve.review.schemas import Calibration, Movement, Preview, Proposal, ProposedPart, Saved, Work
 from relscout.serve.review.state import BusyError, Review, State
@@ -47,6 +49,8 @@ class Worker:
     def __init__(self, review: Review, folder: Path) -> None:
         self.review, self._folder = review, folder
         self.pool = Pool.of(review.base)
+        #: Places (n, 2) of the first sentences of the pool on the map; ``None`` while they are not known.
+        self.places: NDArray[np.float32] | None = None
         self._status = Work(task="", state="idle")
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="relscout-review")
@@ -114,6 +118,8 @@ class Worker:
         if instances:
             vectors = self.review.base.model.transform(instances, progress=self._note)
             self.pool = self.pool.with_vectors(vectors)
+            self._note("map", 0, None)
+            self.places = projected(vectors[:MOST_POINTS])
         return Work(task="vectors", state="done")
 
     def _preview(self, step: Mapping[str, Any]) -> Preview:

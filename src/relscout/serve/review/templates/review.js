@@ -1,6 +1,6 @@
 "use strict";
 // The page of a review. Texts of the corpus become text nodes only, never markup.
-(() => {
+const review = (() => {
   const $ = (id) => document.getElementById(id);
   const hex = (bytes) => [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const author = `tab-${hex(6)}`;
@@ -511,13 +511,15 @@
   // -- views and keys
 
   const KEYS = {
-    all: [["1 – 5", "views"], ["/", "search"], ["u", "undo"], ["?", "all keys"]],
+    all: [["1 – 7", "views"], ["/", "search"], ["u", "undo"], ["?", "all keys"]],
     relations: [["] [", "next, previous relation"], ["j k", "next, previous sentence"], ["y n m", "yes, no, another relation"], ["r g s d", "rename, merge, split, drop"]],
     ask: [["y", "yes"], ["n", "no relation"], ["m", "another relation"], ["k", "skip"]],
     facts: [["j k", "next, previous fact"], ["y n", "yes, no"]],
     decisions: [],
     result: [["t c", "show what a transfer, a recalibration would change"], ["a", "accept"], ["w", "save as a new run"]],
   };
+  const TITLES = Object.fromEntries([...$("views").children].map((link) => [link.dataset.view, link.firstChild.textContent.trim()]));
+  const further = {};
   let keysOn = true;
   try { keysOn = localStorage.getItem("relscout-keys") !== "off"; } catch { /* no storage */ }
   let view = "relations";
@@ -526,7 +528,7 @@
   };
   const keysDialog = () => {
     const box = element("input", { type: "checkbox", id: "keys-on", checked: keysOn });
-    const rows = Object.entries(KEYS).flatMap(([where, keys]) => keys.map(([each, what]) => [element("dt", {}, key(each)), element("dd", { textContent: where === "all" ? what : `${what} (${{ relations: "Relations", ask: "Ask me", facts: "Facts", result: "New run" }[where]})` })])).flat();
+    const rows = Object.entries(KEYS).flatMap(([where, keys]) => keys.map(([each, what]) => [element("dt", {}, key(each)), element("dd", { textContent: where === "all" ? what : `${what} (${TITLES[where]})` })])).flat();
     dialog("Keys", [element("dl", { className: "keys" }, ...rows), element("p", {}, element("label", {}, "Single keys work", box))], () => {
       keysOn = box.checked;
       try { localStorage.setItem("relscout-keys", keysOn ? "on" : "off"); } catch { /* until a reload */ }
@@ -540,6 +542,7 @@
     }
     if (view === "ask" && questions.length < 3) fetchQuestions();
     if (view === "facts") fetchFacts();
+    further[view]?.reload();
   };
   const showView = () => {
     const wanted = location.hash.slice(1);
@@ -557,7 +560,8 @@
     if (view === "result") { showWork(); watchWork(); }
   };
   window.addEventListener("hashchange", showView);
-  const VIEWS = ["relations", "ask", "facts", "decisions", "result"];
+  const VIEWS = [...$("views").children].map((link) => link.dataset.view);
+  const SEARCH = { relations: "search", facts: "fact-search" };
   const press = {
     relations: { j: () => moveTo(place + 1), k: () => moveTo(place - 1), y: () => page && judge(place, true), n: () => page && judge(place, false),
       m: () => { const sentence = page?.sentences[place]; if (sentence) other(sentence, [], () => moveTo(place + 1)); },
@@ -570,7 +574,7 @@
   document.addEventListener("keydown", (event) => {
     if (!keysOn || !overview || $("dialog").open || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.target.closest("input, select, textarea")) { if (event.key === "Escape") event.target.blur(); return; }
-    const general = { u: undo, "?": keysDialog, "/": () => $(view === "facts" ? "fact-search" : "search").focus() };
+    const general = { u: undo, "?": keysDialog, "/": () => SEARCH[view] && $(SEARCH[view]).focus() };
     const action = VIEWS[Number(event.key) - 1] ? () => { location.hash = VIEWS[Number(event.key) - 1]; } : press[view][event.key] ?? general[event.key];
     if (!action) return;
     event.preventDefault();
@@ -583,5 +587,13 @@
     try { localStorage.setItem("relscout-theme", root.dataset.theme); } catch { /* until a reload */ }
   });
 
-  refresh().then(() => { showView(); document.body.dataset.ready = "yes"; });
+  // further views are added by other scripts before the page starts
+  const add = (name_, { keys, press: pressed, reload: reloaded, search }) => {
+    KEYS[name_] = keys;
+    press[name_] = pressed;
+    further[name_] = { reload: reloaded };
+    if (search) SEARCH[name_] = search;
+  };
+  document.addEventListener("DOMContentLoaded", () => refresh().then(() => { showView(); document.body.dataset.ready = "yes"; }));
+  return { $, element, name, button, marked, counted, api, shown, decide, dialog, relationOf, nameOf, other, add, view: () => view };
 })();

@@ -909,7 +909,7 @@ the server. Latencies are those of answered requests, from when they are due. *A
 client sends its next request when it has an answer, or after the pause that a refusal (429) asks for. Slow clients
 send nothing, or a byte now and then. Memory is that at the beginning, in the middle and at the end.
 
-With `--bfloat16`, {rounding["changed"]} of {rounding["pairs"]:,} pairs of the run, of which
+With `--dtype bfloat16`, {rounding["changed"]} of {rounding["pairs"]:,} pairs of the run, of which
 {rounding["with_relation"]:,} have a relation, get another relation or none. The confidences of the others differ by at
 most {rounding["largest_difference_of_confidence"]}.
 

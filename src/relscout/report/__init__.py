@@ -156,9 +156,12 @@ def _lead(content: Content) -> list[str]:
     none = int((discovery.assignments.relation_ids < 0).sum())
     texts = f" in {counts['texts']:,} sentences" if "texts" in counts else ""
     pairs = f", {counts['entity_pairs']:,} pairs of entities" if "entity_pairs" in counts else ""
-    chosen = "estimated" if run.get("settings", {}).get("n_relations") == "auto" else "given"
-    edited = "decisions" in run
-    how = "some were renamed, merged or dropped by hand" if edited else f"their number was {chosen}"
+    wanted = run.get("settings", {}).get("n_relations")
+    how = "their number was estimated" if wanted == "auto" else "their number was given"
+    if isinstance(wanted, int) and wanted > len(discovery.relations):
+        how = f"{wanted} were given"
+    if "decisions" in run:
+        how = "some were renamed, merged or dropped by hand"
     sentences = [
         f"{counted(len(content.instances), 'instance')}{texts}{pairs}, and "
         f"{counted(len(discovery.relations), 'relation')}; {how}."

@@ -182,7 +182,7 @@ class DiscoveryJobs(Jobs):
         setup = measuring.setup_of(run, self._preset.protocol, keys, labeled=labeled is not None)
         key = measuring.hash_of([setup, run.seed, self._fingerprint(run.encoder, encoder)])
         if run.row.kind == "supervised":
-            work = partial(measure_with_gold, run, task, encoder, labeled=labeled)
+            work = partial(measure_with_gold, run, task, encoder, labeled=labeled or ())
             return self._job(run, key, setup, work, None)
         points = None if run.figure is None else points_file(self._results, key, run.figure)
         probes = self._preset.probes

@@ -49,6 +49,13 @@ def main() -> None:
     on_ray.add_argument("--killed-sentences", type=int, default=2_000)
     on_ray.add_argument("--kills", type=int, default=20)
     on_ray.add_argument("--seed", type=int, default=0)
+    trained = commands.add_parser("trained", help="time and memory of methods that train, on many sentences")
+    trained.add_argument("--methods", nargs="+", default=["siamese", "selfore"])
+    trained.add_argument("--sentences", type=int, nargs="+", default=[10_000, 100_000])
+    trained.add_argument("--fit-on", type=int, help="instances that are fitted on (default: all)")
+    trained.add_argument("--relations", default="auto")
+    trained.add_argument("--settings", default="", help="as of discover --set")
+    trained.add_argument("--seed", type=int, default=0)
     speed = commands.add_parser("selfore-speed", help="a loop of SelfORE, against whole passes padded to 128")
     speed.add_argument("--data", type=Path, required=True)
     speed.add_argument("--instances", type=int, default=768)
@@ -313,9 +320,9 @@ def main() -> None:
 
         examples.run()
     elif options.command == "gallery":
-        from benchmarks import gallery
+        from benchmarks import analyses, gallery
 
-        gallery.run(options.names)
+        gallery.run(analyses.ANALYSES, options.names)
     elif options.command == "serve-load":
         from benchmarks import serve_load
 
@@ -343,6 +350,17 @@ def main() -> None:
         from benchmarks import on_ray
 
         on_ray.run((options.sentences, options.killed_sentences), kills=options.kills, seed=options.seed)
+    elif options.command == "trained":
+        from benchmarks import trained
+
+        trained.run(
+            options.methods,
+            options.sentences,
+            fit_on=options.fit_on,
+            relations=options.relations,
+            seed=options.seed,
+            settings=options.settings,
+        )
     elif options.command == "streamed":
         from benchmarks import streamed
 

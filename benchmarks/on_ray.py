@@ -27,7 +27,7 @@ from relscout import Mention, RelationInstance, discover
 from relscout.io.writers.jsonl import write_instances
 from relscout.text.corpus import bundled_corpus
 
-_CODE = "from relscout.cli import main; main()"
+CODE = "from relscout.cli import main; main()"
 _LOOK = 0.5
 #: Confidences differ by this much at most, because the rounding of the encoder depends on the batch.
 _TOLERANCE = 1e-5
@@ -49,7 +49,7 @@ def run(sizes: tuple[int, int], *, kills: int, seed: int) -> None:
         discover(list(bundled_corpus()), method="kmeans", seed=0).save(folder / "run")
         rows = {}
         for size in sorted(set(sizes)):
-            write_instances(_substituted(size, seed), folder / f"{size}.jsonl")
+            write_instances(substituted(size, seed), folder / f"{size}.jsonl")
         large, small = (folder / f"{size}.jsonl" for size in sizes)
         expected = folder / "expected.jsonl"
         rows["one process"] = _measured(_extract(folder, large, expected))
@@ -68,10 +68,10 @@ def run(sizes: tuple[int, int], *, kills: int, seed: int) -> None:
 
 def _extract(folder: Path, source: Path, out: Path) -> list[str]:
     options = ["extract", str(folder / "run"), str(source), "--out", str(out), "--no-cache"]
-    return [sys.executable, "-c", _CODE, *options]
+    return [sys.executable, "-c", CODE, *options]
 
 
-def _substituted(size: int, seed: int) -> Iterator[RelationInstance]:
+def substituted(size: int, seed: int) -> Iterator[RelationInstance]:
     """Yield sentences with entities of others, all different."""
     corpus = list(bundled_corpus())
     draw = np.random.default_rng(seed)

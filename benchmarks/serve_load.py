@@ -92,7 +92,7 @@ def _rounding(folder: Path) -> dict[str, object]:
     run = Discovery.load(folder)
     pairs = run.assignments.instances
     exact = run.predict(pairs)
-    RunExtractor(run).use_bfloat16()
+    RunExtractor(run).compute_with(dtype="bfloat16")
     rounded = run.predict(pairs)
     same = exact.relation_ids == rounded.relation_ids
     differences = np.abs(exact.confidences - rounded.confidences)[same & (exact.relation_ids >= 0)]

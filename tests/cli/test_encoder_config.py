@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from relscout.cli.options import UntrainedEncoder
+from relscout.cli.options import Arithmetic, RelationEncoder, UntrainedEncoder
 from relscout.core.errors import RelscoutError
 from relscout.encoders import EncoderSettings
 
@@ -61,6 +61,17 @@ def test_json_says_the_same(config):
     in_yaml = config("marking: OnlyC\npooling: start\nbatch_tokens: 512\n")
     assert UntrainedEncoder(encoder_config=in_json).file_fields == fields
     assert UntrainedEncoder(encoder_config=in_yaml).file_fields == fields
+
+
+def test_backend_and_dtype_take_precedence_over_the_file(config):
+    file = config("dtype: bfloat16\nbackend: openvino\nmax_length: 64\n")
+    chosen = RelationEncoder(encoder_config=file, arithmetic=Arithmetic(dtype="int8")).settings()
+    assert (chosen.backend, chosen.dtype, chosen.max_length) == ("openvino", "int8", 64)
+
+
+def test_a_dtype_that_the_backend_lacks_is_refused():
+    with pytest.raises(RelscoutError, match="dtype 'int8' needs the backend 'openvino'"):
+        RelationEncoder(arithmetic=Arithmetic(dtype="int8")).settings()
 
 
 def test_without_a_file_all_is_as_usual():

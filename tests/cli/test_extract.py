@@ -32,6 +32,17 @@ def test_the_corpus_itself_gets_what_it_was_given(relscout, finished, good):
     assert [one["relation"] for one in after] == [one["relation"] for one in before]
 
 
+def test_a_run_may_compute_in_another_dtype_with_a_note(relscout, finished, good):
+    exact = triples(relscout("extract", finished, good, "--no-cache").out)
+    answer = relscout("extract", finished, good, "--no-cache", "--dtype", "bfloat16")
+    rounded = triples(answer.out)
+    assert "fitted with vectors of torch, float32, and the encoder now computes with torch, bfloat16" in (
+        " ".join(answer.err.split())
+    )
+    differences = [a["confidence"] - b["confidence"] for a, b in zip(exact, rounded, strict=True)]
+    assert 0 < max(map(abs, differences)) < 0.1
+
+
 def test_the_screen_gets_what_a_file_gets(relscout, finished, good, tmp_path):
     relscout("extract", finished, good, "--out", tmp_path / "triples.jsonl")
     assert relscout("extract", finished, good).out == (tmp_path / "triples.jsonl").read_text(encoding="utf-8")

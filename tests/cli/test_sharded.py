@@ -110,6 +110,18 @@ def test_the_limit_is_a_number_of_instances(refused, good, tmp_path):
     assert "--shard-above" in refused("discover", good, "--shard-above", -1, "--out", tmp_path / "run")
 
 
+def test_a_sample_is_fitted_and_applied_to_all(in_shards, good, fast, relscout, refused, tmp_path):
+    out = tmp_path / "run"
+    done = relscout("discover", in_shards, *fast, "--no-cache", "--fit-on", 20, "--out", out)
+    assert done.code == 0, done.err
+    record = json.loads((out / "run.json").read_text(encoding="utf-8"))
+    assert (record["fitted_on"], record["data"]["instances"]) == (20, 30)
+    assert (out / "assignments.jsonl").is_file() or (out / "assignments.jsonl.gz").is_file()
+    assert json.loads(relscout("evaluate", out, "--gold", good, "--json").out)["n_instances"] == 30
+    said = refused("discover", good, "--fit-on", 20, "--none", "auto", "--out", tmp_path / "other")
+    assert "--fit-on applies the relations of a sample to each marked pair on its own" in said
+
+
 def extracted(text):
     return [json.loads(line) for line in text.splitlines()]
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections import Counter
 from pathlib import Path
@@ -72,6 +73,35 @@ def test_relations_of_earlier_runs_keep_names_and_numbers(
     novel = [numbers_of(later, batch, name).most_common(1)[0][0] for name in LATER]
     assert sorted(novel) == [3, 4], "behind those of the first run"
     assert not {later.relation(id).name for id in novel} & {one.name for one in first.relations}
+
+
+def test_a_later_batch_fitted_on_a_sample_keeps_them_too(
+    encoder: TransformerEncoder, first: Discovery, later: Discovery, batch: list[RelationInstance]
+) -> None:
+    sampled = discover(
+        batch,
+        method="transfer",
+        n_relations=2,
+        encoder=encoder,
+        after=[first],
+        settings=QUICK,
+        fit_on=60,
+    )
+    assert (sampled.run["fitted_on"], len(sampled.assignments.instances)) == (60, 80)
+    assert sampled.run["after"] == later.run["after"]
+    for name in FIRST[:2]:
+        number = numbers_of(later, batch, name).most_common(1)[0][0]
+        assert numbers_of(sampled, batch, name).most_common(1)[0][0] == number
+    assert sum(relation.size for relation in sampled.relations) == 80
+
+
+def test_a_relation_that_no_instance_of_the_batch_has_keeps_its_number(first: Discovery) -> None:
+    model = copy.copy(first.model)
+    # the last of three relations is an earlier one, which is not among the described
+    model.names_ = {2: "has died in"}
+    without = dataclasses.replace(first, model=model, relations=first.relations[:2])
+    numbered = numbered_after(without, {"has died in": 7}, free=9)
+    assert numbered.merged == {0: 9, 1: 10, 2: 7}
 
 
 def test_new_text_is_given_the_same_numbers_after_loading(

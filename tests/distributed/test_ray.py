@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from relscout.cli.app import run as run_command
-from relscout.core.errors import InputError, OutputError
+from relscout.core.errors import InputError, OutputError, SettingError
 from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery import Discovery, discover
 from relscout.discovery.relation import find_facts as facts_of
@@ -355,6 +355,31 @@ def test_relations_are_those_of_one_machine(tiny_bert, instances, tmp_path):
     loaded = Discovery.load(tmp_path / "run")
     assert list(loaded.assignments.instances) == rows
     assert [fact.evidence for fact in loaded.facts()] == [fact.evidence for fact in expected.facts()]
+
+
+def test_relations_of_a_sample_are_applied_as_on_one_machine(tiny_bert, instances, tmp_path):
+    settings = EncoderSettings(model=str(tiny_bert), pooling="sentence")
+    how = {"method": "hac", "n_relations": 5, "fit_on": 60}
+    rows = [*instances, replace(instances[0])]
+    expected = discover(rows, encoder=TransformerEncoder(settings), **how)
+    where = {"work": tmp_path / "work", "encoder": settings, "shard_size": 40}
+    found = discover_sharded(iter(rows), **where, **how)
+    assert found.relations == expected.relations
+    assert found.assignments.relation_ids.tolist() == expected.assignments.relation_ids.tolist()
+    assert found.assignments.polarities == expected.assignments.polarities
+    assert found.assignments.confidences == pytest.approx(expected.assignments.confidences, abs=TOLERANCE)
+    assert {**found.run, "seconds": None} == {**expected.run, "seconds": None}
+    steps = Steps()
+    again = discover_sharded(iter(rows), **where, **how, progress=steps)
+    assert steps.first["apply to shards"] == steps.last["apply to shards"] > 3
+    assert "encode" not in steps.first
+    assert again.relations == found.relations
+    assert again.run == {**found.run, "seconds": again.run["seconds"]}
+
+
+def test_another_method_without_a_sample_is_refused(instances, tmp_path):
+    with pytest.raises(SettingError, match="add fit_on"):
+        discover_sharded(iter(instances), work=tmp_path / "work", method="hac")
 
 
 def test_the_command_line_discovers_what_one_machine_discovers(tiny_bert, instances, tmp_path):

@@ -82,7 +82,7 @@ def test_it_has_learnt_none_of_the_novel_relations() -> None:
 
 def test_it_is_for_the_bundled_encoder_and_is_read_like_it() -> None:
     assert base_of("relation") == "minilm"
-    assert description("relation")["base_hash"] == weights_hash(load_weights("minilm", dtype="float32"))
+    assert description("relation")["base_hash"] == weights_hash(load_weights("minilm"))
     assert settings_for("relation") == EncoderSettings(model="relation")
     own = EncoderSettings(marking="C+M", pooling="start", max_length=64)
     assert settings_for("relation", default=own) == replace(own, model="relation")
@@ -96,12 +96,12 @@ def test_the_larger_adapter_is_for_a_model_of_the_hub_or_of_a_folder(
     assert locate(MPNET) == str(tiny_bert)
     assert absolute(MPNET) == MPNET  # the name of the variable's folder is not stored
     with pytest.raises(ArtifactError, match=r"is for weights of .*all-mpnet-base-v2' with hash"):
-        load_weights("relation-base", dtype="float32")
+        load_weights("relation-base")
     monkeypatch.setenv(MPNET_VARIABLE, str(tiny_bert / "missing"))
     with pytest.raises(
         SettingError, match=r"RELSCOUT_MPNET is '.*missing', which is not a folder; expected one"
     ):
-        load_weights("relation-base", dtype="float32")
+        load_weights("relation-base")
 
 
 def test_where_its_model_cannot_be_had_the_error_says_how_to_get_it(
@@ -112,7 +112,7 @@ def test_where_its_model_cannot_be_had_the_error_says_how_to_get_it(
     assert "set RELSCOUT_MPNET to a folder with its files (the hub cannot be reached)" in error
     monkeypatch.setenv(MPNET_VARIABLE, str(tmp_path))
     with pytest.raises(SettingError, match=rf"RELSCOUT_MPNET is '{tmp_path}', where .* cannot be read"):
-        load_weights("relation-base", dtype="float32")
+        load_weights("relation-base")
 
 
 def test_the_larger_adapter_is_read_in_its_own_way_and_is_small() -> None:

@@ -132,7 +132,7 @@ def test_arithmetic_of_another_precision_never_gets_the_vectors_of_the_full_one(
 ) -> None:
     # a checkpoint of low precision gives the same weights to both
     model = tmp_path / "model"
-    load_weights(str(tiny_bert), dtype="bfloat16").save_pretrained(model)
+    load_weights(str(tiny_bert)).bfloat16().save_pretrained(model)
     load_tokenizer(str(tiny_bert)).save_pretrained(model)
     full, low = (replace(settings, model=str(model), dtype=dtype) for dtype in ("float32", "bfloat16"))
     cache = VectorCache(tmp_path / "vectors.sqlite")

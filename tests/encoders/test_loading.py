@@ -23,9 +23,7 @@ def copy(tiny_bert: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(tiny_bert, tmp_path / "model"))
 
 
-@pytest.mark.parametrize(
-    "load", [load_config, load_tokenizer, lambda model: load_weights(model, dtype="float32")]
-)
+@pytest.mark.parametrize("load", [load_config, load_tokenizer, lambda model: load_weights(model)])
 def test_loading_prints_nothing(load: Any, tiny_bert: Path, capfd: pytest.CaptureFixture[str]) -> None:
     load(str(tiny_bert))
     assert capfd.readouterr() == ("", "")
@@ -33,7 +31,7 @@ def test_loading_prints_nothing(load: Any, tiny_bert: Path, capfd: pytest.Captur
 
 def test_loading_leaves_the_random_numbers_of_the_program_alone(tiny_bert: Path) -> None:
     state = torch.get_rng_state()
-    assert "pooler.dense.weight" in load_weights(str(tiny_bert), dtype="float32").state_dict()
+    assert "pooler.dense.weight" in load_weights(str(tiny_bert)).state_dict()
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -47,7 +45,7 @@ def test_a_checkpoint_with_weights_for_another_task_loads_without_a_word(copy: P
     handler = StreamHandler(heard)
     logging.add_handler(handler)
     try:
-        load_weights(str(copy), dtype="float32")
+        load_weights(str(copy))
     finally:
         logging.remove_handler(handler)
     assert heard.getvalue() == ""
@@ -66,9 +64,7 @@ def test_what_transformers_prints_elsewhere_stays_as_it_was(bars: bool, tiny_ber
         (logging.enable_progress_bar if had_bars else logging.disable_progress_bar)()
 
 
-@pytest.mark.parametrize(
-    "load", [load_config, load_tokenizer, lambda model: load_weights(model, dtype="float32")]
-)
+@pytest.mark.parametrize("load", [load_config, load_tokenizer, lambda model: load_weights(model)])
 def test_a_folder_that_is_no_model_is_told(load: Any, tmp_path: Path) -> None:
     with pytest.raises(
         SettingError,
@@ -95,14 +91,14 @@ def test_a_name_that_cannot_be_one_is_told(name: str) -> None:
 def test_a_broken_file_is_told(name: str, content: bytes, copy: Path) -> None:
     (copy / name).write_bytes(content)
     with pytest.raises(SettingError, match="cannot load encoder"):
-        load_config(str(copy)), load_tokenizer(str(copy)), load_weights(str(copy), dtype="float32")
+        load_config(str(copy)), load_tokenizer(str(copy)), load_weights(str(copy))
 
 
 def test_a_checkpoint_cut_short_is_told(copy: Path) -> None:
     weights = copy / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1000])
     with pytest.raises(SettingError, match="cannot load encoder"):
-        load_weights(str(copy), dtype="float32")
+        load_weights(str(copy))
 
 
 def test_a_checkpoint_that_lacks_weights_is_told(copy: Path) -> None:
@@ -112,12 +108,12 @@ def test_a_checkpoint_that_lacks_weights_is_told(copy: Path) -> None:
     with pytest.raises(
         SettingError, match=r"lack 1 weights of a bert model, such as 'encoder\.layer\.2\.output"
     ):
-        load_weights(str(copy), dtype="float32")
+        load_weights(str(copy))
 
 
 def test_a_checkpoint_may_lack_the_pooler(tiny_bert: Path) -> None:
     assert not any("pooler" in name for name in load_file(tiny_bert / "model.safetensors"))
-    load_weights(str(tiny_bert), dtype="float32")
+    load_weights(str(tiny_bert))
 
 
 @pytest.mark.parametrize("config", [T5Config(), ViTConfig()], ids=["encoder-decoder", "images"])
@@ -137,11 +133,12 @@ def test_code_that_comes_with_a_model_is_never_run(copy: Path) -> None:
     assert not (copy / "ran").exists()
 
 
-def test_weights_have_the_precision_that_was_asked_for(tiny_bert: Path) -> None:
-    assert load_weights(str(tiny_bert), dtype="bfloat16").dtype == torch.bfloat16
+def test_weights_of_low_precision_are_read_as_float32(tiny_bert: Path, tmp_path: Path) -> None:
+    load_weights(str(tiny_bert)).bfloat16().save_pretrained(tmp_path)
+    assert load_weights(str(tmp_path)).dtype == torch.float32
 
 
 def test_a_model_is_loaded_frozen_and_for_evaluation(tiny_bert: Path) -> None:
-    model = load_weights(str(tiny_bert), dtype="float32")
+    model = load_weights(str(tiny_bert))
     assert not model.training
     assert not any(weight.requires_grad for weight in model.parameters())

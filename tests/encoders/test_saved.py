@@ -58,7 +58,7 @@ def test_a_saved_encoder_gives_the_same_vectors(
 
 def test_a_saved_encoder_loads_elsewhere_with_all_its_layers(tiny_bert: Path, tmp_path: Path) -> None:
     save_encoder(tmp_path / "saved", encoder(tiny_bert, pooling="start@1"), made={})
-    known = load_weights(str(tiny_bert), dtype="float32").state_dict()
+    known = load_weights(str(tiny_bert)).state_dict()
     for name, tensor in AutoModel.from_pretrained(tmp_path / "saved").state_dict().items():
         assert "pooler" in name or torch.equal(tensor, known[name]), name
     assert (
@@ -127,8 +127,8 @@ def test_an_adapter_is_added_to_the_weights(tiny_bert: Path, tmp_path: Path) -> 
     )
     assert base_of(str(tmp_path / "a")) == str(tiny_bert.resolve())
     assert about(str(tmp_path / "a")) == {"seed": 4}
-    before = load_weights(str(tiny_bert), dtype="float32").state_dict()
-    after = load_weights(str(tmp_path / "a"), dtype="float32").state_dict()
+    before = load_weights(str(tiny_bert)).state_dict()
+    after = load_weights(str(tmp_path / "a")).state_dict()
     changed = {name for name in before if "pooler" not in name and not torch.equal(before[name], after[name])}
     assert changed == {f"{QUERY}.weight", f"{OUTPUT}.weight", "embeddings.word_embeddings.weight"}
     for module in (QUERY, OUTPUT):
@@ -138,7 +138,6 @@ def test_an_adapter_is_added_to_the_weights(tiny_bert: Path, tmp_path: Path) -> 
         assert np.allclose(after[f"{module}.weight"].numpy(), expected, atol=1e-5)
     embeddings = after["embeddings.word_embeddings.weight"].numpy()
     assert np.array_equal(embeddings[1], marker)
-    assert load_weights(str(tmp_path / "a"), dtype="bfloat16").dtype == torch.bfloat16
 
 
 @pytest.mark.filterwarnings("ignore::FutureWarning")  # of transformers about peft
@@ -148,7 +147,7 @@ def test_peft_reads_an_adapter(tiny_bert: Path, tmp_path: Path) -> None:
     theirs = peft.PeftModel.from_pretrained(
         AutoModel.from_pretrained(tiny_bert), tmp_path / "a"
     ).merge_and_unload()
-    ours = load_weights(str(tmp_path / "a"), dtype="float32").state_dict()
+    ours = load_weights(str(tmp_path / "a")).state_dict()
     for name, tensor in theirs.state_dict().items():
         assert "pooler" in name or torch.allclose(tensor, ours[name], atol=1e-6), name
 
@@ -181,7 +180,7 @@ def test_an_adapter_of_another_model_is_refused_with_both_hashes(tiny_bert: Path
     with pytest.raises(
         ArtifactError, match=rf"hash {expected}, but that model has hash (?!{expected})[0-9a-f]+"
     ):
-        load_weights(str(tmp_path / "a"), dtype="float32")
+        load_weights(str(tmp_path / "a"))
 
 
 @pytest.mark.parametrize(
@@ -205,7 +204,7 @@ def test_an_adapter_that_is_not_read_here_is_refused(
     path = tmp_path / "a" / "adapter_config.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
     with pytest.raises(ArtifactError, match=message):
-        load_weights(str(tmp_path / "a"), dtype="float32")
+        load_weights(str(tmp_path / "a"))
 
 
 def test_what_peft_leaves_empty_is_not_in_the_way(tiny_bert: Path, tmp_path: Path) -> None:
@@ -215,7 +214,7 @@ def test_what_peft_leaves_empty_is_not_in_the_way(tiny_bert: Path, tmp_path: Pat
     path.write_text(json.dumps({**json.loads(path.read_text()), **empty}))
     weights = tmp_path / "a" / "adapter_model.safetensors"
     save_file({name: one.bfloat16() for name, one in load_file(weights).items()}, weights)
-    assert load_weights(str(tmp_path / "a"), dtype="float32")
+    assert load_weights(str(tmp_path / "a"))
 
 
 @pytest.mark.parametrize("ids", [None, [1, 2], [9999], ["1"]])
@@ -229,7 +228,7 @@ def test_embeddings_of_tokens_that_are_not_told_are_refused(
     del told["marker_ids"]
     path.write_text(json.dumps(told if ids is None else {**told, "marker_ids": ids}))
     with pytest.raises(ArtifactError, match=r"embeddings of shape \(1, 32\) for the marker tokens"):
-        load_weights(str(tmp_path / "a"), dtype="float32")
+        load_weights(str(tmp_path / "a"))
 
 
 def test_an_adapter_is_not_written_over_what_it_is_for(tiny_bert: Path, tmp_path: Path) -> None:
@@ -241,10 +240,10 @@ def test_an_adapter_is_not_written_over_what_it_is_for(tiny_bert: Path, tmp_path
             save_adapter(folder, encoder(tmp_path / "a"), factors(), rank=2, alpha=6, made={})
         assert sorted(file.name for file in folder.iterdir()) == before
     # a whole model needs nothing beside it
-    merged = load_weights(str(tmp_path / "a"), dtype="float32").state_dict()
+    merged = load_weights(str(tmp_path / "a")).state_dict()
     save_encoder(tmp_path / "a", encoder(tmp_path / "a"), made={})
     assert base_of(str(tmp_path / "a")) is None
-    again = load_weights(str(tmp_path / "a"), dtype="float32").state_dict()
+    again = load_weights(str(tmp_path / "a")).state_dict()
     assert all(torch.equal(again[name], merged[name]) for name in merged if "pooler" not in name)
 
 
@@ -292,14 +291,14 @@ def test_the_head_of_an_adapter_is_that_of_its_base(tiny_bert: Path, tmp_path: P
 def test_factors_of_other_shapes_are_refused(tiny_bert: Path, tmp_path: Path) -> None:
     save_adapter(tmp_path / "a", encoder(tiny_bert), factors(width=16), rank=2, alpha=6, made={})
     with pytest.raises(ArtifactError, match="it is for another model"):
-        load_weights(str(tmp_path / "a"), dtype="float32")
+        load_weights(str(tmp_path / "a"))
 
 
 def test_damaged_files_are_told(tiny_bert: Path, tmp_path: Path) -> None:
     save_adapter(tmp_path / "a", encoder(tiny_bert), factors(), rank=2, alpha=6, made={})
     (tmp_path / "a" / "adapter_model.safetensors").write_bytes(b"nothing")
     with pytest.raises(ArtifactError, match="missing or damaged"):
-        load_weights(str(tmp_path / "a"), dtype="float32")
+        load_weights(str(tmp_path / "a"))
     (tmp_path / "a" / "relscout.json").write_text('{"format": 1}')
     with pytest.raises(ArtifactError, match="save the encoder again"):
         settings_for(str(tmp_path / "a"))
@@ -310,7 +309,7 @@ def test_damaged_files_are_told(tiny_bert: Path, tmp_path: Path) -> None:
 
 def test_markers_without_a_place_are_refused(tiny_bert_without_unused: Path, tmp_path: Path) -> None:
     base = encoder(tiny_bert_without_unused)
-    first = load_weights(str(tiny_bert_without_unused), dtype="float32").get_input_embeddings().num_embeddings
+    first = load_weights(str(tiny_bert_without_unused)).get_input_embeddings().num_embeddings
     with pytest.raises(SettingError, match="no place for marker tokens"):
         save_adapter(
             tmp_path / "a",

@@ -27,7 +27,7 @@ def states(model: Any) -> tuple[torch.Tensor, ...]:
 
 @pytest.fixture
 def bert(tiny_bert: Path) -> Any:
-    return load_weights(str(tiny_bert), dtype="float32")
+    return load_weights(str(tiny_bert))
 
 
 @pytest.mark.parametrize(("wanted", "left"), [(3, 3), (2, 2), (1, 1), (0, 1)])
@@ -56,13 +56,6 @@ def test_a_model_whose_layers_share_their_weights_stays_whole() -> None:
     torch.testing.assert_close(states(model), full)
 
 
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_layers_are_dropped_at_any_precision(dtype: str, tiny_bert: Path) -> None:
-    model = load_weights(str(tiny_bert), dtype=dtype)
-    drop_layers_above(model, 1, n_layers=3)
-    assert len(model.encoder.layer) == 1
-
-
 def test_embeddings_are_added_behind_the_known_ones(bert: Any) -> None:
     known = bert.get_input_embeddings().weight.clone()
     add_embeddings(bert, [()] * 5, seed=0)
@@ -74,7 +67,7 @@ def test_embeddings_are_added_behind_the_known_ones(bert: Any) -> None:
 def test_added_embeddings_depend_on_the_seed_alone(tiny_bert: Path) -> None:
     added = []
     for seed in (1, 1, 2):
-        model = load_weights(str(tiny_bert), dtype="float32")
+        model = load_weights(str(tiny_bert))
         torch.rand(1)
         add_embeddings(model, [()] * 5, seed=seed)
         added.append(model.get_input_embeddings().weight[-5:])
@@ -107,7 +100,7 @@ def test_inputs_may_be_as_long_as_the_model_has_positions(bert: Any) -> None:
 
 
 def test_positions_that_a_model_keeps_for_padding_do_not_count(tiny_roberta: Path) -> None:
-    model = load_weights(str(tiny_roberta), dtype="float32")
+    model = load_weights(str(tiny_roberta))
     assert model.embeddings.position_embeddings.num_embeddings == 130
     check_length(model, 128)
     with pytest.raises(SettingError, match="max_length is 129, but the model reads at most 128 tokens"):
@@ -127,7 +120,7 @@ def test_weights_are_replaced_by_name(bert: Any) -> None:
 
 
 def test_replaced_weights_take_the_precision_of_the_model(tiny_bert: Path) -> None:
-    model = load_weights(str(tiny_bert), dtype="bfloat16")
+    model = load_weights(str(tiny_bert)).bfloat16()
     overlay(model, {QUERY: np.full((32, 32), 0.1, dtype=np.float32)})
     assert dict(model.named_parameters())[QUERY].dtype == torch.bfloat16
 

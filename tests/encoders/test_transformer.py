@@ -78,7 +78,7 @@ def test_vectors_are_read_off_the_full_models_hidden_states(
     tiny_bert: Path, few: list[RelationInstance]
 ) -> None:
     settings = EncoderSettings(model=str(tiny_bert), pooling="sentence@1", device="cpu")
-    tokenizer, model = load_tokenizer(str(tiny_bert)), load_weights(str(tiny_bert), dtype="float32")
+    tokenizer, model = load_tokenizer(str(tiny_bert)), load_weights(str(tiny_bert))
     expected = []
     for instance in few:
         ids = torch.tensor([tokenizer(instance.text)["input_ids"]])
@@ -122,7 +122,7 @@ def test_each_part_is_read_off_its_own_tokens(
         "prompt": "[CLS] the mary was in new york mary [MASK] new york . [SEP]",
     }
     ids = load_tokenizer(str(tiny_bert)).convert_tokens_to_ids(words[marking].split())
-    model = load_weights(str(tiny_bert), dtype="float32")
+    model = load_weights(str(tiny_bert))
     with torch.inference_mode():
         state = model(input_ids=torch.tensor([ids]), output_hidden_states=True).hidden_states[1][0].numpy()
     expected = np.concatenate([state[rows].mean(axis=0) for rows in places])
@@ -165,6 +165,11 @@ def test_low_precision_gives_float32_close_to_the_full_one(
     assert low.dtype == np.float32
     assert not np.array_equal(low, full)
     np.testing.assert_allclose(low, full, atol=0.05)
+    changed = TransformerEncoder(settings)
+    changed.compute_with(dtype=dtype)  # type: ignore[arg-type]
+    assert np.array_equal(changed.encode(few[:10]), low)
+    changed.compute_with(dtype="float32")
+    assert np.array_equal(changed.encode(few[:10]), full)
 
 
 def test_a_small_window_keeps_both_entities(
@@ -225,7 +230,6 @@ def test_the_fingerprint_is_the_same_for_every_encoder_of_the_same_settings(
         {"marking": "markers"},
         {"pooling": "cls"},
         {"max_length": 64},
-        {"dtype": "bfloat16"},
         {"model": "tiny_bert_without_unused"},
         {"model": "tiny_roberta"},
     ],
@@ -248,8 +252,11 @@ def test_the_fingerprint_tells_the_seed_of_new_markers(tiny_bert_without_unused:
     assert TransformerEncoder(settings).fingerprint != TransformerEncoder(other).fingerprint
 
 
-def test_the_size_of_batches_is_no_part_of_the_fingerprint(encoder: TransformerEncoder) -> None:
-    assert TransformerEncoder(replace(encoder.settings, batch_tokens=999)).fingerprint == encoder.fingerprint
+@pytest.mark.parametrize("change", [{"batch_tokens": 999}, {"dtype": "bfloat16"}], ids=str)
+def test_what_changes_vectors_by_rounding_is_no_part_of_the_fingerprint(
+    change: dict[str, Any], encoder: TransformerEncoder
+) -> None:
+    assert TransformerEncoder(replace(encoder.settings, **change)).fingerprint == encoder.fingerprint
 
 
 def test_a_layer_beyond_the_model_is_refused(tiny_bert: Path, few: list[RelationInstance]) -> None:

@@ -59,7 +59,7 @@ def test_the_pooling_start_reads_the_states_at_the_types(
 
 
 def test_an_embedding_begins_as_the_words_of_its_type(encoder: TransformerEncoder, tiny_bert: Path) -> None:
-    known = load_weights(str(tiny_bert), dtype="float32").get_input_embeddings().weight
+    known = load_weights(str(tiny_bert)).get_input_embeddings().weight
     person = known[load_tokenizer(str(tiny_bert)).convert_tokens_to_ids("person")]
     spread = float(known.std(dim=0).mean())
     rows = [row for name, row in embeddings(encoder).items() if "PERSON" in name]
@@ -166,7 +166,7 @@ def test_a_token_in_place_of_a_mention_begins_as_its_word_and_is_saved(
     settings = EncoderSettings(str(tiny_bert), marking=marking, types=types, pooling="start", device="cpu")
     made = TransformerEncoder(settings)
     tokenizer = load_tokenizer(str(tiny_bert))
-    known = load_weights(str(tiny_bert), dtype="float32").get_input_embeddings().weight
+    known = load_weights(str(tiny_bert)).get_input_embeddings().weight
     meant = known[tokenizer(word, add_special_tokens=False)["input_ids"]].mean(dim=0)
     name = {"subject": "[SUBJ]", "person": "[TYPE PERSON]"}[word]
     spread = float(known.std(dim=0).mean()) * len(meant) ** 0.5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -21,9 +22,8 @@ from relscout.core.instances import Fact, RelationInstance
 from relscout.core.wording import counted, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from relscout.core.progress import Progress
     from relscout.discovery import Discovery, Relation
     from relscout.methods import Estimator
 
@@ -64,6 +64,10 @@ def command(
     labeled: options.Labeled = None,
     known: options.Known = "raise",
     after: options.After = None,
+    fit_on: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Fit on a sample of N pairs, and apply to all."),
+    ] = None,
     precision: options.Precision = None,
     trust_training: Annotated[
         bool,
@@ -93,6 +97,8 @@ def command(
     variable RELSCOUT_NAMES_KEY.
 
     --ray clusters marked pairs by k-means on several processes or machines, shard by shard; the result is the same.
+    With --fit-on, a method is fitted on a random sample of the pairs, and its relations are applied to all; the others
+    stay on the disk.
     """
     from relscout.core.settings import from_mapping
     from relscout.discovery import (
@@ -104,7 +110,7 @@ def command(
         discover,
     )
     from relscout.discovery.choosing import AUTO, candidate, check_auto
-    from relscout.discovery.storage import COMMAND, REPORT, check_target, earlier_run
+    from relscout.discovery.storage import COMMAND, REPORT, SHARD_ABOVE, check_target, earlier_run
     from relscout.encoders import TransformerEncoder, use_cache
     from relscout.methods import method as method_class
     from relscout.naming.endpoint import INTERRUPTED
@@ -132,22 +138,34 @@ def command(
             _print(fitted, out, as_json=as_json)
             return
     plain = reading.is_plain_text(inputs)
-    if sharding.ray is not None:
-        unfit = {
+    if sharding.ray is not None or fit_on is not None:
+        in_sample = {
             f"--method {method}": method not in (None, "kmeans"),
+            "--labeled": labeled is not None,
+            "--after": bool(after),
+        }
+        unfit = {
+            **(in_sample if fit_on is None else {}),
             "plain text": plain,
             "--pairs all": reading.pairs == "all",
             "--none": none is not None,
             "--precision": precision is not None,
-            "--labeled": labeled is not None,
-            "--after": bool(after),
             "--hierarchy": hierarchy,
         }
         if given_too := [option for option, is_given in unfit.items() if is_given]:
+            if fit_on is None:
+                fitting = " with --fit-on, or" if in_sample.get(given_too[0]) else ""
+                raise SettingError(
+                    f"--ray clusters marked pairs by k-means, and cannot be combined with {given_too[0]}; discover the "
+                    f"relations of a sample{fitting} without --ray, and apply them to all of it with 'relscout extract "
+                    "--ray'"
+                )
             raise SettingError(
-                f"--ray clusters marked pairs by k-means, and cannot be combined with {given_too[0]}; discover the "
-                "relations of a sample without --ray, and apply them to all of it with 'relscout extract --ray'"
+                f"--fit-on applies the relations of a sample to each marked pair on its own, and cannot be combined "
+                f"with {given_too[0]}; discover the relations of a part of the text, and apply them to all of it with "
+                "'relscout extract'"
             )
+    if sharding.ray is not None:
         _ = sharding.folder(out)
     every_pair = plain or reading.pairs == "all" or precision is not None
     if precision is None and every_pair and not isinstance(given, float | str) and not after:
@@ -174,85 +192,123 @@ def command(
     earlier = [Discovery.load(run) for run in after or ()]
     skipped = Skipped()
     instances: list[RelationInstance] = []
-    if sharding.ray is None:
+    gold: dict[str, str] = {}
+    streamed = sharding.ray is not None or fit_on is not None
+    if sharding.ray is None and shard_above is None:
+        shard_above = SHARD_ABOVE  # also if the input is copied to shards
+    if not streamed:
         with progress_bars(resumable=not caching.no_cache) as progress:
-            instances = list(reading.instances(inputs, skipped, progress=progress))
+            instances = list(_noting(gold, reading.instances(inputs, skipped, progress=progress)))
     learnt_from = list(reading.others().instances(labeled, skipped)) if labeled else None
     unrelated = list(reading.others().instances([given], skipped)) if isinstance(given, Path) else given
     skipped.report()
-    if not instances and sharding.ray is None:
+    if not instances and not streamed:
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=plain)}")
-    with contextlib.ExitStack() as held, caching.opened() as (vectors, progress):
-        if fitted is not None:
-            discovery = fitted  # it was interrupted before it was named, or wrote its report
-            use_cache(discovery.model.encoder, vectors)
-        elif sharding.ray is not None:
-            discovery = _discover_sharded(
-                inputs,
-                reading,
-                skipped,
-                sharding,
-                out,
-                progress,
-                held,
-                n_relations=wanted,
-                encoder=described,
-                seed=seed,
-                settings=chosen,
-                allow_unknown_tokens=allow_unknown_tokens,
-            )
-        else:
-            discovery = discover(
-                instances,
-                method=method,
-                n_relations=wanted,
-                encoder=TransformerEncoder(described, cache=vectors),
-                seed=seed,
-                labeled=learnt_from,
-                known=known,
-                after=earlier,
-                none=unrelated,
-                precision=precision,
-                hierarchy=hierarchy,
-                settings=chosen,
-                check_training=not trust_training,
-                allow_unknown_tokens=allow_unknown_tokens,
-                progress=progress,
-                checkpoints=caching.checkpoints,
-            )
-        if out is not None and fitted is None:
-            discovery = discovery.with_run({COMMAND: asked})
-            discovery.save(out, shard_above=shard_above)
-            if sharding.ray is not None and sharding.work is None:
-                from relscout.distributed.working import remove
-
-                # the instances are in the run now
-                discovery = Discovery.load(out)
+    how: dict[str, Any] = {
+        "method": method,
+        "n_relations": wanted,
+        "seed": seed,
+        "labeled": learnt_from,
+        "known": known,
+        "after": earlier,
+        "settings": chosen,
+        "check_training": not trust_training,
+        "allow_unknown_tokens": allow_unknown_tokens,
+    }
+    with contextlib.ExitStack() as held:
+        with caching.opened() as (vectors, progress):
+            if fitted is not None:
+                discovery = fitted  # it was interrupted before it was named, or wrote its report
                 use_cache(discovery.model.encoder, vectors)
-                remove(sharding.folder(out))
-        named = discovery if naming.is_done(discovery) else naming.apply(discovery, progress=progress)
-        if out is not None:
-            if named is not discovery:
-                # the run was saved before, so that nothing that happens to its names can lose it
-                named.save(out, shard_above=shard_above)
-            if not no_report:
-                from relscout.report import write_report
-
-                write_report(
-                    named,
-                    out / REPORT,
-                    title=f"Relations of {', '.join(path.name for path in inputs)}",
-                    gold={
-                        instance.id: instance.relation
-                        for instance in instances
-                        if instance.relation is not None
-                    }
-                    or None,
+            elif sharding.ray is not None:
+                discovery = _discover_sharded(
+                    inputs,
+                    reading,
+                    skipped,
+                    sharding,
+                    out,
+                    held,
+                    encoder=described,
+                    fit_on=fit_on,
                     progress=progress,
+                    **how,
                 )
-    _print(named, out, as_json=as_json, skipped=skipped)
+            else:
+                how |= {"encoder": TransformerEncoder(described, cache=vectors), "progress": progress}
+                how |= {"checkpoints": caching.checkpoints}
+                discovery = (
+                    discover(instances, none=unrelated, precision=precision, hierarchy=hierarchy, **how)
+                    if fit_on is None
+                    else _discover_in_sample(inputs, reading, skipped, gold, held, fit_on, **how)
+                )
+            if out is not None and fitted is None:
+                discovery = discovery.with_run({COMMAND: asked})
+                discovery.save(out, shard_above=shard_above)
+                if sharding.ray is not None and sharding.work is None:
+                    from relscout.distributed.working import remove
+
+                    # the instances are in the run now
+                    discovery = Discovery.load(out)
+                    use_cache(discovery.model.encoder, vectors)
+                    remove(sharding.folder(out))
+            named = discovery if naming.is_done(discovery) else naming.apply(discovery, progress=progress)
+            if out is not None:
+                if named is not discovery:
+                    # the run was saved before, so that nothing that happens to its names can lose it
+                    named.save(out, shard_above=shard_above)
+                if not no_report:
+                    from relscout.report import write_report
+
+                    write_report(
+                        named,
+                        out / REPORT,
+                        title=f"Relations of {', '.join(path.name for path in inputs)}",
+                        gold=gold or None,
+                        progress=progress,
+                    )
+        _print(named, out, as_json=as_json, skipped=skipped)
     if out is not None and INTERRUPTED in named.run.get("names_from", {}).get("failures", ()):
         raise KeyboardInterrupt(f"{out} has the names so far; run the same command again for the others")
+
+
+def _noting(gold: dict[str, str], rows: Iterable[RelationInstance]) -> Iterator[RelationInstance]:
+    """Yield instances, and note their gold relations by their ids."""
+    for row in rows:
+        if row.relation is not None:
+            gold[row.id] = row.relation
+        yield row
+
+
+def _discover_in_sample(
+    inputs: Sequence[Path],
+    reading: TextReading,
+    skipped: Skipped,
+    gold: dict[str, str],
+    held: contextlib.ExitStack,
+    fit_on: int,
+    **chosen: Any,
+) -> Discovery:
+    """Discover in a sample of pairs that are copied to the disk.
+
+    Args:
+        inputs: The input.
+        reading: How it is read.
+        skipped: Notes records that are skipped.
+        gold: Gets the gold relations by the ids of the instances.
+        held: Keeps the copy until the result is written and shown.
+        fit_on: Largest number of instances in the sample.
+        chosen: Further arguments of :func:`relscout.discovery.sampled.discover_in_sample`.
+    """
+    from relscout.discovery.sampled import discover_in_sample
+    from relscout.io.shards import INSTANCES, ShardedRows, write_shards
+
+    copy = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="relscout-"))) / "instances"
+    count = write_shards(copy, _noting(gold, reading.instances(inputs, skipped)), INSTANCES)
+    skipped.report()
+    rows = ShardedRows(copy, INSTANCES, count=count)
+    if not rows:
+        raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=False)}")
+    return discover_in_sample(rows, fit_on, **chosen)
 
 
 def _discover_sharded(
@@ -261,7 +317,6 @@ def _discover_sharded(
     skipped: Skipped,
     sharding: options.Sharding,
     out: Path | None,
-    progress: Progress,
     held: contextlib.ExitStack,
     **chosen: Any,
 ) -> Discovery:
@@ -273,7 +328,6 @@ def _discover_sharded(
         skipped: Notes records that are skipped.
         sharding: Options about shards and Ray.
         out: The output directory.
-        progress: Progress callback.
         held: Keeps the working folder claimed until the run is saved.
         chosen: Further arguments of :func:`relscout.distributed.discover`.
     """
@@ -291,7 +345,6 @@ def _discover_sharded(
             cast("Iterator[RelationInstance]", rows),
             work=work,
             cluster=cluster,
-            progress=progress,
             **size,
             **chosen,
         )
@@ -380,7 +433,10 @@ def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> Non
 
     console = output()
     seconds = found.run["seconds"]
-    how = "estimated" if found.run["settings"]["n_relations"] == "auto" else "given"
+    wanted = found.run["settings"]["n_relations"]
+    how = "estimated" if wanted == "auto" else "given"
+    if how == "given" and wanted > len(found.relations):
+        how = f"{wanted} given"  # the others have no related pair
     if known := found.run.get("predefined_found"):
         how = f"{known} of them pre-defined; number of the others {how}"
     console.print(

@@ -58,6 +58,7 @@ def command(
     limit_memory: options.LimitMemory = None,
     *,
     reading: TextReading,
+    arithmetic: options.Arithmetic,
     caching: options.Caching,
     sharding: options.Sharding,
 ) -> None:
@@ -88,12 +89,13 @@ def command(
     given = _min_confidence(min_confidence or ())
     if sharding.ray is not None:
         chosen = {"min_confidence": given, "precision": precision, "drop_negated": drop_negated}
-        chosen["allow_unknown_tokens"] = allow_unknown_tokens
+        chosen |= {"allow_unknown_tokens": allow_unknown_tokens, **arithmetic.given}
         with contextlib.ExitStack() as held:
             _extract_sharded(model, inputs, out, to, facts, drift, reading, sharding, chosen, held)
         return
     is_text = reading.is_plain_text(inputs)
     extractor = load_extractor(model)
+    arithmetic.apply(extractor)
     least = minimum_confidences(given, extractor.names)
     if drift and not isinstance(extractor, RunExtractor):
         raise SettingError(f"--drift is for a run of 'relscout discover', and {model} holds a classifier")

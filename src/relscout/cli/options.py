@@ -24,6 +24,7 @@ from relscout.io.readers.offsets import Offsets as Convention
 if TYPE_CHECKING:
     from relscout.core.progress import Progress
     from relscout.discovery import Discovery
+    from relscout.discovery.extraction import Extractor
     from relscout.distributed.cluster import Cluster
     from relscout.encoders import EncoderSettings, VectorCache
     from relscout.methods.unrelated import Share
@@ -451,6 +452,11 @@ class UntrainedEncoder:
     #: The default encoder: neither ``--encoder`` nor the configuration file names another.
     USUAL: ClassVar[str] = "minilm"
 
+    @property
+    def given_arithmetic(self) -> dict[str, Any]:
+        """What ``--backend`` and ``--dtype`` give, if the command has them."""
+        return {}
+
     @cached_property
     def file_fields(self) -> dict[str, Any]:
         """The fields of the configuration file, converted to their types.
@@ -501,9 +507,39 @@ class UntrainedEncoder:
         given = {"seed": seed, **self.file_fields}
         if self.device is not None:
             given["device"] = EncoderSettings(device=self.device).device
+        given |= self.given_arithmetic
         model = given.pop("model", self.USUAL)
         with _naming(self.encoder_config):
             return settings_for(self.encoder or model, default=default, **given)
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Options for what an encoder computes with."""
+
+    backend: Annotated[
+        Literal["torch", "openvino"] | None,
+        _of_encoder(metavar="NAME", help="torch, or openvino (an extra).", show_default="torch"),
+    ] = None
+    dtype: Annotated[
+        Literal["float32", "bfloat16", "float16", "int8"] | None,
+        _of_encoder(metavar="NAME", help="float32, bfloat16 or int8.", show_default="float32"),
+    ] = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The settings of an encoder that are given."""
+        named = {"backend": self.backend, "dtype": self.dtype}
+        return {name: value for name, value in named.items() if value is not None}
+
+    def apply(self, extractor: Extractor) -> None:
+        """Let a loaded run compute so, with a note if it was fitted otherwise.
+
+        Raises:
+            SettingError: It cannot.
+        """
+        if warning := extractor.compute_with(**self.given):
+            say_note(warning)
 
 
 @dataclass(frozen=True)
@@ -511,8 +547,14 @@ class RelationEncoder(UntrainedEncoder):
     """Encoder options of commands whose default encoder has been trained on relations."""
 
     encoder: Annotated[str | None, _of_encoder(metavar="NAME", help=_NAMES, show_default="relation")] = None
+    arithmetic: Arithmetic = Arithmetic()
 
     USUAL: ClassVar[str] = "relation"
+
+    @property
+    def given_arithmetic(self) -> dict[str, Any]:
+        """What ``--backend`` and ``--dtype`` give."""
+        return self.arithmetic.given
 
 
 def _with_nearest(word: str, known: Sequence[str]) -> str:

@@ -493,18 +493,19 @@ def run_command(
     results: Results = RESULTS,
     as_json: options.AsJson = False,
     *,
+    arithmetic: options.Arithmetic,
     caching: options.Caching,
 ) -> None:
     """Run a preset.
 
     Each result is appended to the results file. Runs that are in the file already are skipped, so an interrupted
-    command resumes when you start it again.
+    command resumes when you start it again. Runs with another --backend or --dtype are others.
     """
     from relscout.io.datasets import data_folder
     from relscout.lab.preset import preset
     from relscout.lab.runner import run_preset
 
-    chosen = preset(name)
+    chosen = preset(name).computing_with(**arithmetic.given)
     check_file(results)
     finished: list[Record] = []
     skipped: list[Record] = []

@@ -33,7 +33,6 @@ def command(
     max_wait: Annotated[float, typer.Option(metavar="SECONDS", help="Refuse longer waits (429).")] = 5.0,
     batch: Annotated[int, typer.Option(metavar="N", min=1, help="Most requests encoded together.")] = 16,
     threads: Annotated[int, typer.Option(metavar="N", min=1, help="Threads of the model.")] = 1,
-    bfloat16: Annotated[bool, typer.Option("--bfloat16", help="Less precise; faster on some CPUs.")] = False,
     max_characters: Annotated[
         int, typer.Option(metavar="N", min=1, help="Longest text of a request.")
     ] = 100_000,
@@ -49,6 +48,7 @@ def command(
     allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,
     text: PlainText,
+    arithmetic: options.Arithmetic,
     caching: options.Caching,
 ) -> None:
     """Answer requests over HTTP with a run (extra 'serve').
@@ -89,8 +89,7 @@ def command(
     reading = Reading(text=text)
     use_threads(threads)
     extractor = load_extractor(run)
-    if bfloat16:
-        extractor.use_bfloat16()
+    arithmetic.apply(extractor)
     annotators = {english: reading.annotator(english=english) for english in (True, False)}
     answering = BatchExtractor(
         extractor,

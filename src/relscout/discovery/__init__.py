@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -77,50 +77,88 @@ def check_known(known: str) -> None:
         raise UnknownNameError("choice for known relations", known, _CHOICES)
 
 
-def apart(
-    unlabeled: Sequence[RelationInstance], labeled: Sequence[RelationInstance], *, known: Known
-) -> tuple[list[RelationInstance], list[str]]:
-    """Return the labelled instances that a method may use, and warnings about the others.
+class Overlap:
+    """What a corpus and labelled data have in common.
 
     Gold relations of the corpus are read only here, to check that the labels do not reveal them.
 
     Args:
-        unlabeled: The corpus, with gold relations if known.
         labeled: Instances with gold relations.
-        known: For relations on both sides: ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
 
     Raises:
-        InputError: A labelled instance has no relation, relations are on both sides, or fewer than two are left.
+        InputError: One has no gold relation.
     """
-    from relscout.training.labels import check_labelled, check_left, content
 
-    check_labelled(labeled)
-    warnings: list[str] = []
-    usable = list(labeled)
-    gold = {str(instance.relation) for instance in unlabeled if instance.relation}
-    both = sorted(gold & {str(instance.relation) for instance in labeled})
-    if both and known == "raise":
-        raise InputError(
-            f"{_relations(both)} labelled and among the gold relations of the instances to be clustered; leave the "
-            "labelled ones out with --known drop (known='drop' in Python), which is how novel relations are evaluated, "
-            "or allow it with --known keep if the corpus should contain known relations"
-        )
-    if both and known == "drop":
-        usable = [instance for instance in usable if instance.relation not in both]
-        warnings.append(
-            f"{len(labeled) - len(usable)} labelled instances were left out: {_relations(both)} among the gold "
-            "relations of the instances to be clustered"
-        )
-    unseen = {content(instance) for instance in unlabeled}
-    n_before = len(usable)
-    usable = [instance for instance in usable if content(instance) not in unseen]
-    if n_before > len(usable):
-        warnings.append(
-            f"{n_before - len(usable)} labelled instances were left out: the same sentences with the same mentions are "
-            "to be clustered"
-        )
-    check_left(usable, warnings)
-    return usable, warnings
+    def __init__(self, labeled: Sequence[RelationInstance]) -> None:
+        from relscout.training.labels import check_labelled, content
+
+        check_labelled(labeled)
+        self._contents = {content(instance) for instance in labeled}
+        self._names = {str(instance.relation) for instance in labeled}
+        self._repeated: set[object] = set()
+        self._both: set[str] = set()
+        #: Whether a corpus was watched.
+        self.is_known = False
+
+    def watch(self, rows: Iterable[RelationInstance]) -> Iterator[RelationInstance]:
+        """Yield the instances of a corpus, which may have gold relations."""
+        from relscout.training.labels import content
+
+        for row in rows:
+            if row.relation and row.relation in self._names:
+                self._both.add(row.relation)
+            if (own := content(row)) in self._contents:
+                self._repeated.add(own)
+            yield row
+        self.is_known = True
+
+    def usable(
+        self, labeled: Sequence[RelationInstance], *, known: Known
+    ) -> tuple[list[RelationInstance], list[str]]:
+        """Return the labelled instances that a method may use, and warnings about the others.
+
+        Args:
+            labeled: The labelled instances.
+            known: For relations on both sides: ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
+
+        Raises:
+            InputError: Relations are on both sides, or fewer than two are left.
+        """
+        from relscout.training.labels import check_left, content
+
+        warnings: list[str] = []
+        usable, both = list(labeled), sorted(self._both)
+        if both and known == "raise":
+            raise InputError(
+                f"{_relations(both)} labelled and among the gold relations of the instances to be clustered; leave the "
+                "labelled ones out with --known drop (known='drop' in Python), which is how novel relations are "
+                "evaluated, or allow it with --known keep if the corpus should contain known relations"
+            )
+        if both and known == "drop":
+            usable = [instance for instance in usable if instance.relation not in both]
+            warnings.append(
+                f"{len(labeled) - len(usable)} labelled instances were left out: {_relations(both)} among the gold "
+                "relations of the instances to be clustered"
+            )
+        n_before = len(usable)
+        usable = [instance for instance in usable if content(instance) not in self._repeated]
+        if n_before > len(usable):
+            warnings.append(
+                f"{n_before - len(usable)} labelled instances were left out: the same sentences with the same mentions "
+                "are to be clustered"
+            )
+        check_left(usable, warnings)
+        return usable, warnings
+
+
+def apart(
+    unlabeled: Iterable[RelationInstance], labeled: Sequence[RelationInstance], *, known: Known
+) -> tuple[list[RelationInstance], list[str]]:
+    """Return the labelled instances that a method may use for a corpus; see :meth:`Overlap.usable`."""
+    overlap = Overlap(labeled)
+    for _ in overlap.watch(unlabeled):
+        pass
+    return overlap.usable(labeled, known=known)
 
 
 def _relations(names: Sequence[str]) -> str:
@@ -183,6 +221,7 @@ def discover(
     labeled: Given | None = None,
     known: Known = "raise",
     after: Sequence[Discovery] = (),
+    fit_on: int | None = None,
     none: Share | Judged | None = None,
     precision: float | None = None,
     relatedness: Relatedness | None = None,
@@ -217,6 +256,9 @@ def discover(
             ``drop`` the labelled instances, or ``keep`` them.
         after: Earlier runs, the oldest first, for a later batch of the corpus. Their relations are labelled data and
             keep their names and numbers; ``n_relations`` is the number of novel relations. For ``transfer``.
+        fit_on: Fit the method on a random sample of so many instances, and apply its relations to all, with the memory
+            of the sample (:func:`relscout.discovery.sampled.discover_in_sample`); ``None`` fits it on all. Not with
+            ``vectors``, ``none``, ``precision`` or ``hierarchy``.
         none: Share of the corpus that expresses no relation, in [0, 1), ``"auto"`` to estimate it, or labelled examples
             (see :class:`relscout.methods.unrelated.NoRelationWrapper`); ``None`` gives every instance a relation.
         precision: For text in which every pair of entities is an instance: expected share of related pairs among those
@@ -238,6 +280,31 @@ def discover(
         SettingError: A setting is invalid.
         UnknownNameError: There is no such method or setting.
     """
+    if fit_on is not None:
+        from relscout.discovery.sampled import discover_in_sample
+
+        unfit = {"vectors": vectors, "none": none, "precision": precision, "hierarchy": hierarchy or None}
+        if given_too := [name for name, value in unfit.items() if value is not None]:
+            raise SettingError(
+                f"fit_on and {given_too[0]} cannot be combined: the relations of a sample are applied to each instance "
+                "on its own; leave one of them out"
+            )
+        return discover_in_sample(
+            instances,
+            fit_on,
+            method=method,
+            n_relations=n_relations,
+            encoder=encoder,
+            seed=seed,
+            labeled=labeled,
+            known=known,
+            after=after,
+            settings=settings,
+            check_training=check_training,
+            allow_unknown_tokens=allow_unknown_tokens,
+            progress=progress,
+            checkpoints=checkpoints,
+        )
     started = time.perf_counter()
     options = dict(settings or {})
     choice: dict[str, Any] = {}
@@ -492,7 +559,7 @@ def check_instances(instances: Sequence[RelationInstance]) -> list[str]:
     by_id: dict[str, RelationInstance] = {}
     n_repeated = 0
     for instance in instances:
-        _check_unicode(instance)
+        check_unicode(instance)
         other = by_id.setdefault(instance.id, instance)
         if other is not instance:
             n_repeated += 1
@@ -560,11 +627,12 @@ def run_record(
 def _checked(labeled: Given) -> list[RelationInstance]:
     instances = as_instances(labeled, what="labeled")
     for instance in instances:
-        _check_unicode(instance)
+        check_unicode(instance)
     return instances
 
 
-def _check_unicode(instance: RelationInstance) -> None:
+def check_unicode(instance: RelationInstance) -> None:
+    """Raise an InputError if an instance is not Unicode text."""
     mentions = (instance.head, instance.tail)
     texts = [
         value for mention in mentions for value in (mention.type, mention.entity_id) if value is not None
@@ -622,6 +690,7 @@ def describe(
     model: Estimator,
     *,
     names: Mapping[int, RelationName] | None = None,
+    vectors: NDArray[np.float32] | None = None,
 ) -> tuple[Relation, ...]:
     """Describe the relations of a fitted method, in the order of their numbers.
 
@@ -631,6 +700,7 @@ def describe(
         confidences: Confidence of each assignment (N,), float32.
         model: The fitted method.
         names: What :func:`relscout.naming.name_relations` returned for these instances in any order, if it was called.
+        vectors: Their representations (N, D), float32; by default those of the fit.
     """
     if names is None:
         names = name_relations(instances, labels)
@@ -641,7 +711,12 @@ def describe(
         if label not in known:
             name_of[label] = unlike(set(name_of.values()), _read_from_head(name))
     examples = {
-        label: _examples(np.flatnonzero(labels == label), instances, model.vectors_, confidences)
+        label: _examples(
+            np.flatnonzero(labels == label),
+            instances,
+            model.vectors_ if vectors is None else vectors,
+            confidences,
+        )
         for label in names
     }
     inverses: dict[int, int] = {}

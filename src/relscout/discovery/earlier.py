@@ -94,11 +94,12 @@ def numbered_after(discovery: Discovery, numbers: Mapping[str, int], *, free: in
     """
     known = discovery.model.names_
     used, following = set(numbers), free
-    ids: dict[int, int] = {}
+    # also those that no instance has: they may occur in new text
+    ids = {label: numbers[name] for label, name in known.items()}
     names: dict[int, str] = {}
     for relation in discovery.relations:
         if relation.id in known:
-            ids[relation.id], names[relation.id] = numbers[relation.name], relation.name
+            names[relation.id] = relation.name
         else:
             # a novel relation, even with the same name
             ids[relation.id], names[relation.id] = following, unlike(used, relation.name)

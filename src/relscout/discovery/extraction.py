@@ -22,6 +22,7 @@ from relscout.encoders import (
     VectorCache,
     cache_of,
     check_share,
+    compute_with,
     loss_warnings,
     name_of,
     underlying,
@@ -31,6 +32,7 @@ from relscout.encoders import (
 )
 
 if TYPE_CHECKING:
+    from relscout.encoders.settings import Backend, Dtype
     from relscout.finetuning.classifier import SentenceClassifier
 
 _LOG = logging.getLogger("relscout.extraction")
@@ -104,8 +106,12 @@ class Extractor(Protocol):
         """Set the vector cache of the encoder, or remove it."""
         ...
 
-    def use_bfloat16(self) -> None:
-        """Let the transformer multiply in bfloat16: faster where the processor can, and the same up to rounding."""
+    def compute_with(self, *, backend: Backend | None = None, dtype: Dtype | None = None) -> str | None:
+        """Let the encoder compute with another backend or dtype, and return a warning if that changes vectors.
+
+        Raises:
+            SettingError: There is no encoder of relscout, or it cannot compute so.
+        """
         ...
 
     def extract_together(
@@ -194,11 +200,9 @@ class RunExtractor:
         """Set the vector cache of the encoder."""
         use_cache(self.run.model.encoder, cache)
 
-    def use_bfloat16(self) -> None:
-        """Let the transformer multiply in bfloat16, if the encoder has one."""
-        transformer = underlying(self.run.model.encoder)
-        if transformer is not None:
-            transformer.in_bfloat16 = True
+    def compute_with(self, *, backend: Backend | None = None, dtype: Dtype | None = None) -> str | None:
+        """Let the encoder compute with another backend or dtype; see :meth:`Extractor.compute_with`."""
+        return compute_with(self.run.model.encoder, backend=backend, dtype=dtype)
 
     def extract_together(
         self, tasks: Sequence[Task], *, allow_unknown_tokens: bool = False
@@ -321,10 +325,14 @@ class ClassifierExtractor:
         if self.classifier.encoder is not None:
             self.classifier.encoder.cache = cache
 
-    def use_bfloat16(self) -> None:
-        """Let the transformer multiply in bfloat16, if there is one."""
-        if self.classifier.encoder is not None:
-            self.classifier.encoder.in_bfloat16 = True
+    def compute_with(self, *, backend: Backend | None = None, dtype: Dtype | None = None) -> str | None:
+        """Let the encoder compute with another backend or dtype; see :meth:`Extractor.compute_with`."""
+        if self.classifier.encoder is None and (backend or dtype):
+            raise SettingError(
+                f"backend and dtype are for encoders, and {self.folder} has none; leave them out"
+            )
+        encoder = self.classifier.encoder
+        return None if encoder is None else compute_with(encoder, backend=backend, dtype=dtype)
 
     def extract_together(
         self, tasks: Sequence[Task], *, allow_unknown_tokens: bool = False

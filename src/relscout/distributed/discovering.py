@@ -1,9 +1,10 @@
-"""Finds the relations of a corpus in shards by k-means, on the workers of a Ray cluster.
+"""Finds the relations of a corpus in shards on the workers of a Ray cluster: by k-means, or in a sample by any method.
 
-Workers encode the shards. K and the starting centroids come from samples, drawn as on one machine: from the instances
-in canonical order, whatever their shards. Lloyd's iterations run over all vectors, in
+For k-means, workers encode the shards. K and the starting centroids come from samples, drawn as on one machine: from
+the instances in canonical order, whatever their shards. Lloyd's iterations run over all vectors, in
 :mod:`relscout.distributed.vectors`. Names and examples come from samples of each relation, and its size, confidence and
-types from counts.
+types from counts. Other methods are fitted on a sample, in the process that was started, and workers apply the
+relations of the sample (:mod:`relscout.distributed.sampled`).
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from relscout.core.settings import from_mapping
 from relscout.discovery import (
     Assignments,
     Discovery,
+    Known,
     check_instances,
     describe,
     identical_warnings,
@@ -37,6 +39,7 @@ from relscout.discovery import (
 from relscout.discovery.relation import polarities_of
 from relscout.distributed.cluster import Cluster, Failure, caught, check_nodes, worked
 from relscout.distributed.extracting import Pass
+from relscout.distributed.sampled import PASSAGES_REFUSED, in_sample
 from relscout.distributed.shards import INPUT, SHARD_SIZE, VECTORS, Corpus, cut, read_summary, write_summary
 from relscout.distributed.vectors import ShardedVectors, read_vectors, write_vectors
 from relscout.distributed.working import claimed
@@ -158,21 +161,27 @@ def discover(
     rows: Iterable[RelationInstance],
     *,
     work: str | Path,
+    method: str = "kmeans",
     n_relations: NRelations = "auto",
     encoder: EncoderSettings | None = None,
     seed: int = 0,
+    labeled: Sequence[RelationInstance] | None = None,
+    known: Known = "raise",
+    after: Sequence[Discovery] = (),
+    fit_on: int | None = None,
     settings: Mapping[str, Any] | None = None,
+    check_training: bool = True,
     allow_unknown_tokens: bool = False,
     shard_size: int = SHARD_SIZE,
     cluster: Cluster | None = None,
     progress: Progress = silent,
 ) -> Discovery:
-    """Discover the relations of marked pairs by k-means, on the workers of a Ray cluster.
+    """Discover the relations of marked pairs on the workers of a Ray cluster: by k-means, or in a sample by any method.
 
-    The result is that of :func:`relscout.discover` with the method ``kmeans`` on one machine, apart from the rounding
+    The result is that of :func:`relscout.discover` with the same arguments on one machine, apart from the rounding
     of the encoder and of sums: 1e-5 of a confidence, and so the relation of an instance that is as near to two of them.
-    Started again with the same arguments, whatever was killed before, it continues with the shards that are not
-    encoded.
+    Started again with the same arguments, whatever was killed before, it continues with the training of the sample and
+    the shards that are not encoded.
 
     Memory is about 50 bytes for each instance, its id, and the samples. The instances of the result are read from the
     working folder where they are used, so save the result before you remove that.
@@ -180,10 +189,17 @@ def discover(
     Args:
         rows: Marked pairs; gold relations are left out. Consumed one shard at a time.
         work: Working folder, which all nodes must see.
+        method: Name of the method; any but ``kmeans`` needs ``fit_on``.
         n_relations: Number of relations, or ``"auto"`` to estimate it.
         encoder: Settings of the encoder; by default the bundled encoder ``relation``.
         seed: Random seed.
+        labeled: Labelled data for other relations, for methods that use labels.
+        known: For relations that are labelled and among the gold relations of the corpus; see
+            :func:`relscout.discover`.
+        after: Earlier runs, the oldest first; see :func:`relscout.discover`.
+        fit_on: Fit the method on a sample of so many pairs, in this process, and apply its relations on the workers.
         settings: Settings of the method by name.
+        check_training: Whether a method that trains is compared with k-means; see :func:`relscout.discover`.
         allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
         shard_size: Pairs of a shard, from 1; a shard is what a worker loses if it dies.
         cluster: Where Ray runs; on this machine by default.
@@ -199,16 +215,37 @@ def discover(
     """
     started = time.perf_counter()
     cluster, work, options = cluster or Cluster(), Path(work).absolute(), dict(settings or {})
+    if fit_on is not None:
+        return in_sample(
+            rows,
+            fit_on,
+            work=work,
+            encoder=encoder,
+            labeled=labeled,
+            shard_size=shard_size,
+            cluster=cluster,
+            progress=progress,
+            method=method,
+            n_relations=n_relations,
+            seed=seed,
+            known=known,
+            after=after,
+            settings=options,
+            check_training=check_training,
+            allow_unknown_tokens=allow_unknown_tokens,
+        )
+    if method != "kmeans" or labeled is not None or after:
+        raise SettingError(
+            f"method is {method!r}, or labelled data or earlier runs are given, and only k-means is fitted to all "
+            "pairs on a cluster; add fit_on, the number of pairs to fit on"
+        )
     checked = from_mapping(KMeans.SETTINGS, options)
     options = {name: getattr(checked, name) for name in options}
     with cluster.connected() as ray, claimed(work):
         check_nodes(ray, work, timeout=cluster.timeout)
         corpus = cut(rows, work, shard_size=shard_size)
         if corpus.kind != "instances":
-            raise SettingError(
-                "the rows are passages of text, and only marked pairs are clustered in shards; discover the relations "
-                "of a part of the text, and apply them to all of it with relscout.distributed.extract"
-            )
+            raise SettingError(PASSAGES_REFUSED)
         check_enough(n_relations, corpus.rows)
         indices = range(len(corpus.digests))
         ids = _ids(corpus)
@@ -219,7 +256,9 @@ def discover(
         chosen = _typed(encoder or settings_for(RELATION, default=KMeans.ENCODER), corpus)
         estimator = KMeans(TransformerEncoder(chosen), n_relations=n_relations, seed=seed, **options)
         fingerprint = estimator.encoder.fingerprint
-        job = _Encoding(corpus, chosen, f"relscout {version('relscout')}\n{fingerprint}\n{chosen.dtype}")
+        job = _Encoding(
+            corpus, chosen, f"relscout {version('relscout')}\n{fingerprint}\n{chosen.backend} {chosen.dtype}"
+        )
         passed = Pass(ray, cluster.workers, corpus, "raise", progress)
         passed.run("encode shards", _encode, {index: job.part(index) for index in indices}, job)
         summaries = [read_summary(job.part(index)) or {} for index in indices]

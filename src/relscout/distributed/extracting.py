@@ -50,12 +50,14 @@ from relscout.distributed.shards import (
 from relscout.distributed.working import claimed
 from relscout.encoders import (
     check_share,
+    compute_with,
     loss_warnings,
     name_of,
     readable_share,
     underlying,
     unknown_token_warning,
 )
+from relscout.encoders.settings import Backend, Dtype
 from relscout.io.shards import INSTANCES, read_shard, shard_path, write_shard
 from relscout.text import Annotator, MarkedSentence, Passage
 from relscout.text.pairs import ALL_PAIRS, Pairing, mark
@@ -101,6 +103,8 @@ class Job:
         relatedness: Whether to estimate which pairs are related, also if the run does not.
         least: Lowest confidence of a triple, by the name of its relation.
         drop_negated: Whether to leave out triples that are not asserted.
+        backend: What runs the encoder; ``None`` as in the fit.
+        dtype: What the encoder computes in; ``None`` as in the fit.
         described: Everything that determines the scores of a shard.
     """
 
@@ -110,6 +114,8 @@ class Job:
     relatedness: bool
     least: Mapping[str, float]
     drop_negated: bool
+    backend: Backend | None
+    dtype: Dtype | None
     described: str
 
     def scored(self, index: int) -> Path:
@@ -135,6 +141,7 @@ class _Scorer:
     def of(cls, job: Job) -> Self:
         """Load what a job needs."""
         run = Discovery.load(job.run)
+        compute_with(run.model.encoder, backend=job.backend, dtype=job.dtype)
         # the corpus of the run is not needed, and may be large
         nothing = Assignments([], np.empty(0, np.int64), np.empty(0, np.float32))
         of_text = job.marking is not None and job.corpus.kind == "passages"
@@ -303,6 +310,8 @@ def extract(
     min_confidence: float | Mapping[str, float] = 0.0,
     drop_negated: bool = False,
     allow_unknown_tokens: bool = False,
+    backend: Backend | None = None,
+    dtype: Dtype | None = None,
     shard_size: int = SHARD_SIZE,
     broken: OnBroken = "raise",
     cluster: Cluster | None = None,
@@ -325,6 +334,8 @@ def extract(
         min_confidence: Lowest confidence of a triple, in [0, 1], for all or by the name of the relation.
         drop_negated: Whether to leave out triples that are negated or hypothetical.
         allow_unknown_tokens: Whether to continue if the encoder does not know over half of the tokens.
+        backend: What runs the encoder, as in :class:`relscout.EncoderSettings`; by default as in the fit.
+        dtype: Data type in which it multiplies matrices; by default as in the fit.
         shard_size: Passages or pairs of a shard, from 1; a shard is what a worker loses if it dies.
         broken: Whether a shard that fails is an error, or is skipped and listed in ``skipped``.
         cluster: Where Ray runs; on this machine by default.
@@ -345,6 +356,7 @@ def extract(
         raise SettingError(
             f"{folder} has an encoder of your own, which workers cannot load; apply it with Discovery.predict"
         )
+    moved = compute_with(loaded.model.encoder, backend=backend, dtype=dtype)
     least = minimum_confidences(min_confidence, loaded.names.values())
     with cluster.connected() as ray, claimed(work):
         check_nodes(ray, work, timeout=cluster.timeout)
@@ -362,7 +374,9 @@ def extract(
             wanted is not None,
             least,
             drop_negated,
-            _described(folder, corpus, marking, relatedness=wanted is not None),
+            backend,
+            dtype,
+            _described(folder, corpus, marking, f"relatedness {wanted is not None} {backend} {dtype}"),
         )
         passed = Pass(ray, cluster.workers, corpus, broken, progress)
         parts = {index: job.scored(index) for index in range(len(corpus.digests))}
@@ -371,6 +385,7 @@ def extract(
         line, warnings = _line(
             loaded, job, left, summaries, precision=wanted, allow_unknown_tokens=allow_unknown_tokens
         )
+        warnings += [moved] if moved else []
         parts = {index: job.triples(index, line) for index in left}
         left = passed.run("assign shards", assign, parts, job, line)
         note_trial(
@@ -444,10 +459,10 @@ class Pass:
         self.skipped.append(f"{path} on node {failure.node}: {failure.message}")
 
 
-def _described(run: Path, corpus: Corpus, marking: Marking | None, *, relatedness: bool) -> str:
+def _described(run: Path, corpus: Corpus, marking: Marking | None, how: str) -> str:
     """Return everything that determines the scores of a shard, apart from its content."""
     try:
-        parts = [f"relscout {version('relscout')}", sha256(run / RUN), f"relatedness {relatedness}"]
+        parts = [f"relscout {version('relscout')}", sha256(run / RUN), how]
     except OSError as error:
         raise ArtifactError(f"{run / RUN}: {error.strerror or error}") from error
     parts.append(f"english {corpus.english}")

@@ -8,6 +8,9 @@
     triples/KEY/part-00000.parquet      the triples of a shard, and summary.json
     triples/KEY/part-00001.parquet      those that are left out by their confidence or polarity, if there are any
     vectors/KEY/vectors.npy             the vectors of a shard, and summary.json
+    checkpoints                         the state of a training on a sample
+    fitted/KEY                          the run of a sample
+    applied/KEY/labels.npy              the relations of a shard by the run of a sample, confidences, and summary.json
     relscout-work.json                  the process that uses the folder (:mod:`relscout.distributed.working`)
 
 A KEY is a hash of the content of the shard and of everything else that determines the result. A folder with a
@@ -35,6 +38,7 @@ from relscout.text import Passage
 #: Passages, or marked pairs, of a shard, unless the user decides otherwise.
 SHARD_SIZE = 2_000
 INPUT, SCORED, TRIPLES_FOLDER, READ, VECTORS = "input", "scored", "triples", "reading", "vectors"
+FITTED, CHECKPOINTS, APPLIED = "fitted", "checkpoints", "applied"
 SUMMARY = "summary.json"
 
 _Row = Passage | RelationInstance

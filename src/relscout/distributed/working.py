@@ -15,9 +15,18 @@ from pathlib import Path
 
 from relscout.core.errors import OutputError, SettingError
 from relscout.core.files import WORKING, parsed_json, resolved
-from relscout.distributed.shards import INPUT, READ, SCORED, TRIPLES_FOLDER, VECTORS
+from relscout.distributed.shards import (
+    APPLIED,
+    CHECKPOINTS,
+    FITTED,
+    INPUT,
+    READ,
+    SCORED,
+    TRIPLES_FOLDER,
+    VECTORS,
+)
 
-_OURS = (INPUT, READ, SCORED, TRIPLES_FOLDER, VECTORS)
+_OURS = (INPUT, READ, SCORED, TRIPLES_FOLDER, VECTORS, FITTED, CHECKPOINTS, APPLIED)
 #: What ``flock`` says of a file system that has no locks.
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 #: Folders that this thread has claimed.

@@ -21,7 +21,7 @@ from relscout.core.parameters import Parameters
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import to_mapping
 from relscout.encoders.cache import VectorCache, empty_vectors, instance_key
-from relscout.encoders.settings import EncoderSettings
+from relscout.encoders.settings import Backend, Dtype, EncoderSettings
 from relscout.encoders.transformer import OnLoss, TransformerEncoder
 
 __all__ = [
@@ -278,6 +278,31 @@ def use_cache(encoder: Encoder, cache: VectorCache | None) -> None:
     transformer = underlying(encoder)
     if transformer is not None:
         transformer.cache = cache
+
+
+def compute_with(
+    encoder: Encoder, *, backend: Backend | None = None, dtype: Dtype | None = None
+) -> str | None:
+    """Let a fitted encoder compute otherwise; see :meth:`TransformerEncoder.compute_with`.
+
+    Returns:
+        A warning that relations may change, or ``None`` if nothing changes.
+
+    Raises:
+        SettingError: The backend does not compute in the data type, or the encoder is of another package.
+    """
+    if backend is None and dtype is None:
+        return None
+    transformer = underlying(encoder)
+    if transformer is None:
+        raise SettingError(
+            f"backend and dtype are for encoders of relscout, and this one is {name_of(encoder)}; leave them out"
+        )
+    from relscout.encoders.backends import arithmetic_warning
+
+    fitted = transformer.settings
+    transformer.compute_with(backend=backend, dtype=dtype)
+    return arithmetic_warning(fitted, transformer.settings)
 
 
 def cache_of(encoder: Encoder) -> VectorCache | None:

@@ -20,7 +20,7 @@ import numpy as np
 
 from relscout.core.errors import MissingExtraError, OutputError, SettingError
 from relscout.core.files import make_above, user_cache, whole_folder
-from relscout.encoders.settings import weights_hash
+from relscout.encoders.settings import EncoderSettings, weights_hash
 
 if TYPE_CHECKING:
     import torch
@@ -31,11 +31,21 @@ _SCHEME = 1
 _GROUP = 128
 #: Largest difference of a hidden state from PyTorch's, as a share of the largest value, that is rounding.
 _TOLERANCE = 1e-3
-#: How far vectors of another backend or dtype are from those of float32, in words, for warnings.
-MOVED = "cosine similarity with float32 is .9999 with bfloat16 and .999 with int8, on average"
+#: How far vectors of another backend or dtype are from those of float32, in words.
+_MOVED = "cosine similarity with float32 is .9999 with bfloat16 and .999 with int8, on average"
 _GRAPH, _CONSTANTS = "model.xml", "model.bin"
 #: ``dtype`` of the settings → what OpenVINO computes in. With int8 it is float32 for all but the linear layers.
 _PRECISION = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+
+
+def arithmetic_warning(fitted: EncoderSettings, now: EncoderSettings) -> str | None:
+    """Return a warning if an encoder computes with another backend or dtype than when its run was fitted."""
+    if (fitted.backend, fitted.dtype) == (now.backend, now.dtype):
+        return None
+    return (
+        f"this was fitted with vectors of {fitted.backend}, {fitted.dtype}, and the encoder now computes with "
+        f"{now.backend}, {now.dtype}: {_MOVED}, so that instances between two relations may get the other one"
+    )
 
 
 class OpenVINOModel:

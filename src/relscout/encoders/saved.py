@@ -117,7 +117,7 @@ def save_encoder(
         OutputError: The folder holds other files or cannot be written.
     """
     settings = encoder.settings
-    model = load_weights(settings.model, dtype="float32")
+    model = load_weights(settings.model)
     tokenizer = load_tokenizer(settings.model)
     if new := encoder.vocabulary.new_tokens:
         _add_markers(tokenizer, model.get_input_embeddings().num_embeddings, new)
@@ -180,7 +180,7 @@ def save_adapter(
         OutputError: The folder holds other files or the encoder's own model, or cannot be written.
     """
     check_adapter(folder, encoder)
-    model = load_weights(encoder.settings.model, dtype="float32")
+    model = load_weights(encoder.settings.model)
     ids = sorted(markers or {})
     n_embeddings = model.get_input_embeddings().num_embeddings
     if ids and ids[-1] >= n_embeddings:

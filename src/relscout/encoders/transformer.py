@@ -42,6 +42,8 @@ from relscout.encoders.pooling import (
     type_codes,
 )
 from relscout.encoders.settings import (
+    Backend,
+    Dtype,
     EncoderSettings,
     base_of,
     check_exists,
@@ -60,6 +62,8 @@ if TYPE_CHECKING:
 
 #: Shapes of products of matrices that oneDNN keeps code for; a process of relscout may set another number.
 _KEPT_SHAPES = "64"
+#: Values of ``dtype`` in which PyTorch multiplies matrices; other layers compute in float32.
+_LOW_PRECISION = ("bfloat16", "float16")
 #: Seconds in which the Hugging Face hub must answer at all.
 _HUB_PATIENCE = 5.0
 #: Increase this whenever a change of marking, cutting or pooling changes vectors.
@@ -136,19 +140,17 @@ def load_tokenizer(model: str) -> Any:
         return AutoTokenizer.from_pretrained(locate(model), trust_remote_code=False, **_only_local(model))
 
 
-def load_weights(model: str, *, dtype: str) -> Any:
-    """Return a model with its weights, for evaluation; an adapter is merged into its base model.
+def load_weights(model: str) -> Any:
+    """Return a model with its weights, float32, for evaluation; an adapter is merged into its base model.
 
     Raises:
         SettingError: The weights cannot be read or are not complete.
         ArtifactError: An adapter is damaged, or is for other weights than the base model's.
     """
     if (base := base_of(model)) is not None:
-        import torch
-
-        merged = load_weights(base, dtype="float32")
+        merged = load_weights(base)
         merge(merged, model)
-        return merged.to(getattr(torch, dtype))
+        return merged
     with _loading(model):
         import torch
         from transformers import AutoModel
@@ -157,7 +159,7 @@ def load_weights(model: str, *, dtype: str) -> Any:
         with torch.random.fork_rng(devices=[]):
             loaded, info = AutoModel.from_pretrained(
                 locate(model),
-                dtype=getattr(torch, dtype),
+                dtype=torch.float32,
                 trust_remote_code=False,
                 output_loading_info=True,
                 **_only_local(model),
@@ -293,10 +295,6 @@ class TransformerEncoder:
         self.weights = weights or {}
         #: Whether each part of a vector has the length of its weight; see :meth:`as_states`.
         self.of_unit_length = True
-        #: Whether matrices are multiplied in bfloat16, while weights, sums and vectors stay float32. It is nearly twice
-        #: as fast on processors with instructions for it (AVX-512 BF16, AMX), and changes vectors by rounding: the
-        #: cosine similarity to those of float32 is .99999 (300 sentences of the bundled text).
-        self.in_bfloat16 = False
         self._states: TransformerEncoder | None = None
 
     def as_states(self) -> TransformerEncoder:
@@ -312,8 +310,27 @@ class TransformerEncoder:
             self._states._whitens, self._states.of_unit_length = False, False
             for name in ("fingerprint", "whitening"):
                 self._states.__dict__.pop(name, None)
-        self._states.cache, self._states.in_bfloat16 = self.cache, self.in_bfloat16
+        self._states.cache = self.cache
         return self._states
+
+    def compute_with(self, *, backend: Backend | None = None, dtype: Dtype | None = None) -> None:
+        """Change what runs the transformer, or the data type of its products; vectors change by rounding.
+
+        The weights and the fingerprint stay the same, so that a loaded run may compute otherwise than when it was
+        fitted. Call it before the encoder is used.
+
+        Args:
+            backend: The backend; ``None`` leaves it as it is.
+            dtype: The data type; ``None`` leaves it as it is.
+
+        Raises:
+            SettingError: The backend does not compute in the data type, or not on the device.
+        """
+        settings = self.settings
+        self.settings = replace(settings, backend=backend or settings.backend, dtype=dtype or settings.dtype)
+        self._states = None
+        for name in ("device", "_loaded", "model", "_narrow_model", "_compiled"):
+            self.__dict__.pop(name, None)
 
     def __repr__(self) -> str:
         usual = EncoderSettings()
@@ -425,15 +442,29 @@ class TransformerEncoder:
         """The Hugging Face model: without the layers above :attr:`depth`, with embeddings for new markers."""
         return self._loaded[0]
 
+    @contextlib.contextmanager
+    def computing(self) -> Iterator[Any]:
+        """Yield the model as PyTorch runs it: it multiplies matrices in the ``dtype`` of the settings.
+
+        Weights of other layers, sums and hidden states stay float32.
+        """
+        import torch
+
+        if self.settings.dtype not in _LOW_PRECISION:
+            yield self.model
+            return
+        with torch.autocast(self.device.type, getattr(torch, self.settings.dtype)):
+            yield self._narrow_model
+
     @cached_property
     def _narrow_model(self) -> Any:
-        """A copy of the model with matrices in bfloat16, so that they are not converted for every batch."""
+        """A copy of the model with narrow matrices, so that they are not converted for every batch."""
         import torch
 
         model = copy.deepcopy(self.model)
         for module in model.modules():
             if isinstance(module, torch.nn.Linear):
-                module.to(torch.bfloat16)
+                module.to(getattr(torch, self.settings.dtype))
         return model
 
     @property
@@ -583,9 +614,7 @@ class TransformerEncoder:
         """
         import torch
 
-        faster = torch.autocast(self.device.type, torch.bfloat16, enabled=self.in_bfloat16)
-        with torch.inference_mode(), faster:
-            model = self._narrow_model if self.in_bfloat16 else self.model
+        with torch.inference_mode(), self.computing() as model:
             states: Sequence[torch.Tensor] = model(
                 **self.model_inputs(ids, places), output_hidden_states=True
             ).hidden_states
@@ -622,9 +651,8 @@ class TransformerEncoder:
     @property
     def _cache_name(self) -> str:
         # the bytes of a vector depend on the arithmetic
-        low = " bfloat16" * self.in_bfloat16
         backend = f" {self.settings.backend}" * (self.settings.backend != "torch")
-        how = f"{self.fingerprint} {self.settings.dtype} {self.device.type}{low}{backend}"
+        how = f"{self.fingerprint} {self.settings.dtype} {self.device.type}{backend}"
         return blake2b(how.encode(), digest_size=16).hexdigest()
 
     @cached_property
@@ -654,10 +682,7 @@ class TransformerEncoder:
         # read once, before the first product of matrices: oneDNN keeps the code, and its buffers, for the last so many
         # shapes; with its default of 1,024, training on sentences of all lengths takes gigabytes
         os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KEPT_SHAPES)
-        # another backend converts float32 weights
-        model = load_weights(
-            settings.model, dtype=settings.dtype if settings.backend == "torch" else "float32"
-        )
+        model = load_weights(settings.model)
         check_length(model, settings.max_length)
         n_layers = drop_layers_above(model, depth, n_layers=self._config.num_hidden_layers)
         if self.vocabulary.n_new_embeddings:

@@ -226,7 +226,8 @@ def prepare(
     ends = np.cumsum(lengths)
     vectors = torch.from_numpy(empty_vectors(len(keys), sum(part.width(base.hidden_size) for part in fixed)))
     states = HiddenStates(lengths, base.hidden_size) if boundary is not None else None
-    frozen = LowestLayers(base.model, boundary, n_layers=base.n_layers) if boundary is not None else None
+    with base.computing() as model:
+        frozen = None if boundary is None else LowestLayers(model, boundary, n_layers=base.n_layers)
     places_of_batches: list[Places] = []
     order: list[int] = []
     done = 0
@@ -234,7 +235,8 @@ def prepare(
     for batch in batches(lengths, base.settings.batch_tokens):
         tokens, places = collate([inputs[row] for row in batch], base.vocabulary, base.device)
         if boundary is not None and frozen is not None:
-            hidden = frozen(**base.model_inputs(tokens, places))
+            with base.computing():
+                hidden = frozen(**base.model_inputs(tokens, places))
             if fixed:
                 vectors[batch] = pool(hidden, places, fixed, of_unit_length=base.of_unit_length).cpu()
             kept = hidden[boundary].float().cpu().numpy()

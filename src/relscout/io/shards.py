@@ -32,7 +32,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
@@ -448,6 +448,8 @@ def _unchanged(record: Record) -> Record:
 
 #: Rows are :class:`relscout.core.instances.RelationInstance`; ``parse`` is not stored.
 INSTANCES = RowKind("instances", _instance_columns, _instance_record, _instance)
+#: The same shards, without gold relations.
+BARE_INSTANCES = replace(INSTANCES, row_of=lambda record: _instance({**record, "relation": None}))
 #: Rows are dictionaries with the keys of ``assignments.jsonl``.
 ASSIGNMENTS: RowKind[Record] = RowKind("assignments", _assignment_columns, _unchanged, _unchanged)
 #: Rows are dictionaries with the keys of ``facts.jsonl``; see :func:`relscout.io.writers.jsonl.fact_record`.

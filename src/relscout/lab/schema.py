@@ -206,6 +206,19 @@ class Preset:
         """Return the settings of a row's encoder: the preset's, overridden by the row's."""
         return {**self.encoder, **row.encoder}
 
+    def computing_with(self, **given: Any) -> Preset:
+        """Return the preset with some settings of the encoder in all rows, such as ``dtype``.
+
+        Raises:
+            SettingError: They do not fit together.
+        """
+        EncoderSettings(**given)
+        rows = [
+            replace(row, encoder={name: value for name, value in row.encoder.items() if name not in given})
+            for row in self.rows
+        ]
+        return replace(self, encoder={**self.encoder, **given}, rows=rows)
+
     def n_relations_of(self, row: Row) -> NRelations | None:
         """Return the number of relations of a row: its own, or the preset's."""
         return self.n_relations if row.n_relations is None else row.n_relations

@@ -101,17 +101,10 @@ def _warn_of_other_arithmetic(values: Mapping[str, Any], given: Encoder) -> None
     transformer = underlying(given)
     if transformer is None or "class" in values:
         return
-    fitted = encoder_settings(values)
-    now = transformer.settings
-    if (fitted.backend, fitted.dtype) != (now.backend, now.dtype):
-        from relscout.encoders.backends import MOVED
+    from relscout.encoders.backends import arithmetic_warning
 
-        warnings.warn(
-            f"this was fitted with vectors of {fitted.backend}, {fitted.dtype}, and the encoder that is given computes "
-            f"with {now.backend}, {now.dtype}: {MOVED}, so that instances between two relations may get the other one",
-            InputWarning,
-            stacklevel=4,
-        )
+    if warning := arithmetic_warning(encoder_settings(values), transformer.settings):
+        warnings.warn(warning, InputWarning, stacklevel=4)
 
 
 def stored_transformer(values: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> TransformerEncoder:

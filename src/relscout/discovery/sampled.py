@@ -13,7 +13,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
@@ -111,19 +111,18 @@ class Applier:
 Apply = Callable[[Discovery, Progress], Iterator[tuple[NDArray[np.int64], Part]]]
 
 
-@dataclass
 class Survey:
     """What is known of a corpus after one pass.
 
     Args:
+        rows: The instances (N).
+        seed: Draws the sample.
+
+    Attributes:
         digests: Hash of seed and id of each instance (N,), uint64.
         texts: A sample of the texts.
         data: Counts: instances, different texts and entity pairs, and entity types.
     """
-
-    digests: NDArray[np.uint64] = field(init=False)
-    texts: list[str] = field(init=False)
-    data: dict[str, Any] = field(init=False)
 
     def __init__(self, rows: Iterable[RelationInstance], *, seed: int) -> None:
         ids, texts, pairs = array("Q"), array("Q"), array("Q")
@@ -138,12 +137,12 @@ class Survey:
                 types.update(kind for kind in row.type_pair if kind is not None)
                 yield row.text
 
-        self.texts = text_sample(noted())
-        self.digests = np.frombuffer(ids, dtype=np.uint64) if ids else np.empty(0, dtype=np.uint64)
-        self.data = {
+        self.texts: list[str] = text_sample(noted())
+        self.digests: NDArray[np.uint64] = np.array(ids, dtype=np.uint64)
+        self.data: dict[str, Any] = {
             "instances": len(ids),
-            "texts": len(np.unique(np.frombuffer(texts, dtype=np.uint64))) if ids else 0,
-            "entity_pairs": len(np.unique(np.frombuffer(pairs, dtype=np.uint64))) if ids else 0,
+            "texts": len(np.unique(np.array(texts, dtype=np.uint64))),
+            "entity_pairs": len(np.unique(np.array(pairs, dtype=np.uint64))),
             "entity_types": dict(sorted(types.items())),
         }
 

@@ -25,16 +25,15 @@ from relscout.core.errors import SettingError
 from relscout.core.instances import Polarity, RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import checked_seed
-from relscout.discovery import (
+from relscout.discovery.corpus import (
     Known,
     Overlap,
     check_instances,
     check_known,
     check_unicode,
-    describe,
-    discover,
     repeated_warnings,
 )
+from relscout.discovery.describing import describe
 from relscout.discovery.relation import Assignments, Relation
 from relscout.discovery.result import Discovery
 from relscout.encoders import (
@@ -179,12 +178,12 @@ def discover_in_sample(
     instances: Given | ShardedRows[RelationInstance],
     fit_on: int,
     *,
+    fit: Callable[..., Discovery],
     seed: int = 0,
     labeled: Given | None = None,
     known: Known = "raise",
     after: Sequence[Discovery] = (),
     overlap: Overlap | None = None,
-    fit: Callable[..., Discovery] = discover,
     apply: Apply | None = None,
     progress: Progress = silent,
     **options: Any,
@@ -198,13 +197,13 @@ def discover_in_sample(
     Args:
         instances: The corpus, as for :func:`relscout.discover`, or in shards.
         fit_on: Largest number of instances in the sample, from 1.
+        fit: :func:`relscout.discover`, or what calls it with the sample and the arguments.
         seed: Random seed, which also draws the sample.
         labeled: Labelled data for other relations.
         known: For relations that are labelled and among the gold relations of the corpus.
         after: Earlier runs, the oldest first.
         overlap: What labelled data and corpus have in common, if the corpus was watched while it was written to
             shards; else it is watched here.
-        fit: Called with the sample and further arguments of :func:`relscout.discover`.
         apply: Applies the relations of the sample; by default in this process.
         progress: Progress callback; the stage ``"apply"`` counts instances.
         **options: Further arguments of :func:`relscout.discover`.
@@ -268,7 +267,7 @@ def discover_in_sample(
         "warnings": warnings,
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
     }
-    relations = _relations(fitted, bare, labels, confidences)
+    relations = described_relations(fitted, bare, labels, confidences)
     return dataclasses.replace(
         fitted,
         relations=relations,
@@ -309,7 +308,7 @@ def _warnings(fitted: Discovery, sample: Sequence[str], unknown: float, lost: Co
     return warnings + [f"outside the sample, {each}" for each in loss_warnings(lost)]
 
 
-def _relations(
+def described_relations(
     fitted: Discovery,
     rows: Sequence[RelationInstance],
     labels: NDArray[np.int64],

@@ -320,9 +320,9 @@ def main() -> None:
 
         examples.run()
     elif options.command == "gallery":
-        from benchmarks import gallery
+        from benchmarks import analyses, gallery
 
-        gallery.run(options.names)
+        gallery.run(analyses.ANALYSES, options.names)
     elif options.command == "serve-load":
         from benchmarks import serve_load
 

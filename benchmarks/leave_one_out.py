@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from adapter.schemas import FILES, schemas
 from adapter.train import ENCODERS, train
@@ -50,12 +51,10 @@ def run(
         folder = work / f"{adapter}-without-{name}-{most}"
         if not (folder / "relscout.json").exists():
             train(adapter, data, without=(name,), most=most, out=folder, checkpoints=work / "checkpoints")
-        taught = TransformerEncoder(settings_for(str(folder)))
-        unwhitened = TransformerEncoder(taught.settings, whitens=False)
+        taught = TransformerEncoder(settings_for(str(folder), dtype=frozen.settings.dtype))
         tasks = {name: clustered[name], **({"fewrel-nyt": news} if name == "nyt-fb" else {})}
         for task, instances in tasks.items():
-            encoders = {"frozen": frozen, "adapter, not whitened": unwhitened, "adapter": taught}
-            row = {key: _scores(encoder, instances, seeds) for key, encoder in encoders.items()}
+            row = _row(frozen, taught, instances, seeds)
             rows[task] = {
                 "instances": len(instances),
                 "relations": len({instance.relation for instance in instances}),
@@ -93,12 +92,34 @@ def _clustered(instances: Any) -> list[RelationInstance]:
     return [kept[place] for place in sorted(drawn)]
 
 
-def _scores(
-    encoder: TransformerEncoder, instances: Sequence[RelationInstance], seeds: Sequence[int]
-) -> dict[str, dict[str, float]]:
+def _row(
+    frozen: TransformerEncoder,
+    taught: TransformerEncoder,
+    instances: Sequence[RelationInstance],
+    seeds: Sequence[int],
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return the scores of the frozen encoder, and of the adapter without and with whitening."""
     gold = [str(instance.relation) for instance in instances]
     bare = [instance.without_relation() for instance in instances]
-    known = Precomputed(encoder, bare, encoder.encode(bare))
+    unwhitened = TransformerEncoder(taught.settings, whitens=False)
+    vectors = unwhitened.encode(bare)
+    if taught.whitening is None:
+        raise ValueError(f"{taught.settings.model} has no whitening, which the row compares")
+    return {
+        "frozen": _scores(frozen, frozen.encode(bare), bare, gold, seeds),
+        "adapter, not whitened": _scores(unwhitened, vectors, bare, gold, seeds),
+        "adapter": _scores(taught, taught.whitening(vectors), bare, gold, seeds),
+    }
+
+
+def _scores(
+    encoder: TransformerEncoder,
+    vectors: NDArray[np.float32],
+    bare: Sequence[RelationInstance],
+    gold: Sequence[str],
+    seeds: Sequence[int],
+) -> dict[str, dict[str, float]]:
+    known = Precomputed(encoder, bare, vectors)
     scores = [
         score(KMeans(known, n_relations=len(set(gold)), seed=seed).fit(bare).labels_, gold) for seed in seeds
     ]

@@ -21,8 +21,8 @@ from sklearn.metrics import roc_auc_score
 from benchmarks.records import write_result
 from relscout import Mention, RelationInstance, TransformerEncoder, VectorCache, score
 from relscout.clustering.kmeans import means, nearest
-from relscout.clustering.within_class import Whitening
 from relscout.core.instances import canonical_order
+from relscout.encoders.whitening import WithinClassProjection
 from relscout.lab.protocols import load
 from relscout.methods.transfer import Transfer
 from relscout.training.labels import canonical, classes_of
@@ -130,7 +130,7 @@ def closed_set_accuracy(
     """Return the accuracy on held-out instances of the nearest relation's mean, where none is novel."""
     names, classes = classes_of(labelled)
     vectors = model.transform(labelled)
-    view = Whitening.of(vectors, classes)
+    view = WithinClassProjection.of(vectors, classes)
     details = nearest(view(model.transform(held_out)), means(view(vectors), classes, len(names)))[0]
     return float(
         np.mean([names[label] == one.relation for label, one in zip(details, held_out, strict=True)])

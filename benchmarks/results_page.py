@@ -800,6 +800,25 @@ def _review(record: Row) -> str:
         )
     ]
     head = ("", "B³ F1 before", "precision of facts before", "B³ F1 after", "precision of facts after")
+    recalibrated_head = (
+        "",
+        "pairs",
+        "facts",
+        "pairs with gold, not judged",
+        "B³ F1",
+        "precision of their facts",
+    )
+    recalibrated = [
+        (
+            label,
+            *(f"{record[key][name]:,}" for name in ("all_pairs", "all_facts", "pairs")),
+            *(_number(record[key][score], 3) for score in ("b3_f1", "fact_precision")),
+        )
+        for label, key in (
+            ("transferred", "every_pair_after"),
+            ("and recalibrated", "every_pair_recalibrated"),
+        )
+    ]
     return f"""### Thirty judgements
 
 A review of the run of `relscout demo` in a browser: the page asks, answers are played from gold relations, and what
@@ -807,7 +826,38 @@ follows from them is accepted. {record["answers"]["skipped"]} questions without 
 similarity of what follows was set while looking at the same gold relations.
 
 {_table(head, table)}
+
+After the transfer, the same answers can recalibrate relatedness. All of them say that a pair is related, because
+questions about pairs that nobody marked are skipped, so this shows what one-sided answers do: more pairs are kept.
+
+{_table(recalibrated_head, recalibrated)}
+
+With answers of both kinds: one of us answered the first 40 questions by reading the sentences, and read 90 pairs drawn
+at random from those with a relatedness between 0.3 and 0.95, without looking at the estimates.
+
+{_table(("pairs", "read", "related"), _relatedness_read())}
+Record: `benchmarks/results/relatedness_read.tsv`, commit f72d8d2.
+
 {_source(record)}"""
+
+
+def _relatedness_read() -> list[tuple[str, ...]]:
+    with (RESULTS / "relatedness_read.tsv").open(encoding="utf-8", newline="") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    table = []
+    for label, chosen in (
+        ("questions 1 to 30", [row for row in rows if row["part"] == "question"][:30]),
+        ("questions 31 to 40", [row for row in rows if row["part"] == "question"][30:]),
+        *(
+            (
+                f"estimate {low:g} to {high:g}",
+                [row for row in rows if row["part"] == "sample" and low <= float(row["estimate"]) < high],
+            )
+            for low, high in ((0.3, 0.5), (0.5, 0.7), (0.7, 0.95))
+        ),
+    ):
+        table.append((label, str(len(chosen)), str(sum(row["related"] == "yes" for row in chosen))))
+    return table
 
 
 def _report_speed(record: Row) -> str:

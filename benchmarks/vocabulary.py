@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -224,19 +225,19 @@ def fit(data: Path, vocabulary: Vocabulary, cache: VectorCache) -> None:
     values = matching.similarities(_texts(list(groups.values())), vocabulary, cache=cache)
     ids = [entry.id for entry in vocabulary.entries]
     right = np.array([ids.index(id) for id in groups])
-    for ends in (1.0, 1.5, 2.0, 3.0):
-        for margin in (0.2, 0.4, 0.6):
-            found = [
-                (
-                    reciprocal_rank(ranks, right),
-                    float((inverse[np.arange(len(right)), right] == is_turned).mean()),
-                )
-                for is_turned, table in enumerate((values, turned(values)))
-                for ranks, inverse in [matching.weighted(table, ends=ends, margin=margin)]
-            ]
-            print(
-                f"ends {ends}, margin {margin}: mean reciprocal rank and right direction", np.round(found, 4)
+    for ends, margin, generality in product((1.0, 2.0, 3.0), (0.2, 0.4, 0.6), (0.0, 3.0, 5.5, 8.0)):
+        quality = [
+            (
+                reciprocal_rank(ranks, right),
+                float((inverse[np.arange(len(right)), right] == is_turned).mean()),
             )
+            for is_turned, table in enumerate((values, turned(values)))
+            for ranks, inverse in [matching.weighted(table, ends=ends, margin=margin, generality=generality)]
+        ]
+        print(
+            f"ends {ends}, margin {margin}, generality {generality}: mean reciprocal rank and right direction",
+            np.round(quality, 4),
+        )
     coefficients, constant = fitted_calibration(values, right)
     print("CALIBRATION, CONSTANT =", coefficients, constant)
 
@@ -244,10 +245,7 @@ def fit(data: Path, vocabulary: Vocabulary, cache: VectorCache) -> None:
 def turned(values: dict[str, Array]) -> dict[str, Array]:
     """Return the similarities of relations with heads and tails exchanged."""
     names = {"heads": "tails", "tails": "heads"}
-    return {
-        " ".join([names.get(what.split()[0], what.split()[0]), what.split()[1]]): table
-        for what, table in values.items()
-    }
+    return {" ".join(names.get(word, word) for word in what.split()): table for what, table in values.items()}
 
 
 def reciprocal_rank(ranks: Array, right: NDArray[np.int64]) -> float:

@@ -13,6 +13,7 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
         os.environ.setdefault(name, share)
 
+import gc
 import shutil
 import string
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ import pytest
 from hypothesis import settings
 
 from relscout.core.instances import RelationInstance
+from relscout.discovery import Discovery, discover
+from relscout.encoders import TransformerEncoder, VectorCache
 from relscout.text.corpus import bundled_corpus
 
 # few examples of each property; `make test-thorough` tries many
@@ -35,6 +38,16 @@ WORDS = (
     "born died lives works wrote founded capital river company university ma ##rie cu ##rie war ##saw par ##is "
     "new york john mary paris berlin london ##s ##ed ##ing ##er"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _frozen_heap() -> None:
+    """Keep the garbage collector from visiting what libraries and earlier modules hold.
+
+    A full collection, such as an experiment starts before it measures memory, otherwise takes half a second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -135,3 +148,41 @@ def browser() -> Iterator[object]:
         chromium = started.chromium.launch(executable_path=path, args=["--no-sandbox", "--no-proxy-server"])
         yield chromium
         chromium.close()
+
+
+PEOPLE = ("Anna Berg", "Carl Dahl", "Maria Costa", "John Miller")
+TOWNS = ("Oslo", "Rome", "Paris", "Berlin")
+FIRMS = ("Norwind Energy", "Dahl Motors", "Costa Foods", "Miller Bank")
+
+
+def texts() -> Iterator[str]:
+    for person, town, firm in zip(PEOPLE, TOWNS, FIRMS, strict=True):
+        yield f"{person} was born in {town} and wrote to Laura Rossi in Madrid."
+        yield f"{firm} was founded by {person} in 1984."
+    yield "Peter Novak was not born in Vienna."
+
+
+@pytest.fixture(scope="session")
+def text_pairs() -> list[RelationInstance]:
+    """Every pair of entities of a few texts."""
+    from relscout.text.pairs import mark_texts
+    from relscout.text.spacy_pipeline import SpacyPipeline
+
+    return list(mark_texts(texts(), annotator=SpacyPipeline.load()))
+
+
+@pytest.fixture(scope="session")
+def text_encoder() -> TransformerEncoder:
+    """The bundled encoder, read as it is where every pair is an instance; it encodes nothing twice."""
+    from relscout.discovery import default_encoder
+    from relscout.encoders.settings import RELATION, settings_for
+    from relscout.methods.hac import HAC
+
+    settings = settings_for(RELATION, default=default_encoder(HAC, every_pair=True))
+    return TransformerEncoder(settings, cache=VectorCache())
+
+
+@pytest.fixture(scope="session")
+def plain(text_pairs: list[RelationInstance], text_encoder: TransformerEncoder) -> Discovery:
+    """A run in which every pair of entities of a text is an instance."""
+    return discover(text_pairs, precision=0.7, encoder=text_encoder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import sys
 import tomllib
@@ -46,7 +47,18 @@ EXTRAS = {
     if extra not in FOR_DEVELOPERS and extra != "all"
 }
 OPTIONAL = {name: extra for extra, names in EXTRAS.items() for name in names}
-CODE = [path.read_text(encoding="utf-8") for path in sorted(SOURCE.rglob("*.py"))]
+
+
+@functools.cache
+def sources() -> list[str]:
+    """Return the code of every module."""
+    return [path.read_text(encoding="utf-8") for path in sorted(SOURCE.rglob("*.py"))]
+
+
+@functools.cache
+def every_import() -> set[str]:
+    """Return the packages that any module imports."""
+    return {package for code in sources() for package in imported(ast.walk(ast.parse(code)))}
 
 
 def imported(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -79,7 +91,7 @@ def missing_extra(handler: ast.AST) -> str | None:
 
 def guarded() -> Iterator[tuple[str, str]]:
     """Yield each package whose import is tried, with the extra that the error names where it is not installed."""
-    for code in CODE:
+    for code in sources():
         # most modules need no extra, and to walk through all of them takes seconds
         tree = ast.parse(code if "MissingExtraError(" in code else "")
         for node in ast.walk(tree):
@@ -89,22 +101,19 @@ def guarded() -> Iterator[tuple[str, str]]:
                         yield from ((package, extra) for package in imported(node.body))
 
 
-IMPORTED = {package for code in CODE for package in imported(ast.walk(ast.parse(code)))}
-
-
 @pytest.mark.parametrize("name", sorted((REQUIRED | OPTIONAL.keys()) - FILES_ONLY))
 def test_a_declared_dependency_is_imported(name: str) -> None:
-    assert package_of(name) in IMPORTED
+    assert package_of(name) in every_import()
 
 
 @pytest.mark.parametrize("name", sorted(FILES_ONLY))
 def test_a_package_of_files_is_located_by_its_name(name: str) -> None:
     assert name in REQUIRED
-    assert any(f'"{package_of(name)}"' in code for code in CODE)
+    assert any(f'"{package_of(name)}"' in code for code in sources())
 
 
 def test_everything_that_is_imported_is_declared() -> None:
-    assert {package_of(name) for name in REQUIRED | OPTIONAL.keys()} >= IMPORTED
+    assert {package_of(name) for name in REQUIRED | OPTIONAL.keys()} >= every_import()
 
 
 def test_a_dependency_is_declared_once() -> None:

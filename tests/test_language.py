@@ -6,6 +6,7 @@ Every retired word is listed with what to write instead.
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import re
 import tokenize
@@ -96,6 +97,12 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@functools.cache
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a module, which several tests read."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def docstrings(tree: ast.AST) -> set[int]:
     """Return the ids of the nodes that are docstrings of modules, classes and functions."""
     homes = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
@@ -108,7 +115,7 @@ def docstrings(tree: ast.AST) -> set[int]:
 
 def texts(path: Path, *, with_docstrings: bool) -> Iterator[tuple[int, str]]:
     """Yield the string literals of a module, each with its line; an f-string is one text."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     left_out = set() if with_docstrings else docstrings(tree)
     parts = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
     for node in ast.walk(tree):
@@ -207,7 +214,7 @@ def test_local_variables_say_what_they_hold(module: Path) -> None:
     place = module.relative_to(SOURCE)
     if NAMES_NOT_YET & {part.as_posix() for part in (place, *place.parents)}:
         pytest.skip("not renamed yet")
-    tree = ast.parse(module.read_text(encoding="utf-8"))
+    tree = parsed(module)
     public = fields(tree)
     retired_names = {
         (line, name) for line, name in local_names(tree) if name in RETIRED_NAMES and line not in public

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import shutil
 import sys
 
@@ -75,6 +76,11 @@ def test_a_folder_of_text_gives_relations_facts_and_a_report(run):
     assert {path.name for path in run.iterdir()} >= {"facts.jsonl", "entities.jsonl", "report.html"}
     found = {(one["head"]["name"], one["tail"]["name"]) for one in written(run, "facts.jsonl")}
     assert ("Anna Berg", "Oslo") in found
+
+
+def test_relations_that_only_unrelated_pairs_have_are_not_called_given(folder, relscout):
+    said = relscout("discover", folder, "--no-cache", "--relations", 12).out
+    assert re.match(r"\d relations \(12 given\) and", said)
 
 
 def test_every_triple_says_where_it_stands(run, folder):

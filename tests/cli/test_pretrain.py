@@ -219,3 +219,29 @@ def test_labels_that_cannot_teach_are_reported(
     assert alone.code == 2
     assert "only the relation" in alone.err
     assert not (tmp_path / "mine").exists()
+
+
+def test_a_teacher_is_repeated_also_on_unlabelled_pairs(
+    relscout: Run,
+    refused: Run,
+    file: Path,
+    tiny_bert: Path,
+    encoder_config: Callable[..., Path],
+    tmp_path: Path,
+) -> None:
+    further = tmp_path / "further.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    file.write_text("\n".join(lines[::2]), encoding="utf-8")
+    further.write_text("\n".join(lines[1::2]), encoding="utf-8")
+    learn = (
+        *("lab", "pretrain", "labels", file, "--encoder", tiny_bert, "--no-cache"),
+        *("--encoder-config", encoder_config(pooling="span-mean@2+between")),
+        *("--set", "rank=2,supervised_layers=1,supervised_steps=2,supervised_batch=8,whitening_rank=0"),
+    )
+    assert relscout(*learn, "--out", "teacher").code == 0
+    learn = (*learn, "--out", "student")
+    assert "--unlabeled needs --teacher" in refused(*learn, "--unlabeled", further)
+    trained = relscout(*learn, "--teacher", "teacher", "--unlabeled", further)
+    assert trained.code == 0, trained.err
+    assert "and on the neighbourhoods of teacher" in " ".join(trained.out.split())
+    assert f"also of {len(lines[1::2])} unlabelled instances" in " ".join(trained.out.split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,41 +11,23 @@ import pytest
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery, discover
-from relscout.encoders import TransformerEncoder, VectorCache
-from relscout.text.pairs import mark_texts
-from relscout.text.spacy_pipeline import SpacyPipeline
-
-PEOPLE = ("Anna Berg", "Carl Dahl", "Maria Costa", "John Miller")
-TOWNS = ("Oslo", "Rome", "Paris", "Berlin")
-FIRMS = ("Norwind Energy", "Dahl Motors", "Costa Foods", "Miller Bank")
-
-
-def texts() -> Iterator[str]:
-    for person, town, firm in zip(PEOPLE, TOWNS, FIRMS, strict=True):
-        yield f"{person} was born in {town} and wrote to Laura Rossi in Madrid."
-        yield f"{firm} was founded by {person} in 1984."
-    yield "Peter Novak was not born in Vienna."
+from relscout.encoders import TransformerEncoder
+from tests.conftest import PEOPLE, TOWNS
 
 
 @pytest.fixture(scope="module")
-def pairs() -> list[RelationInstance]:
-    return list(mark_texts(texts(), annotator=SpacyPipeline.load()))
+def pairs(text_pairs: list[RelationInstance]) -> list[RelationInstance]:
+    return text_pairs
 
 
 @pytest.fixture(scope="module")
-def encoder() -> TransformerEncoder:
-    """The bundled encoder, read as it is where every pair is an instance; it encodes nothing twice."""
-    from relscout.discovery import default_encoder
-    from relscout.encoders.settings import RELATION, settings_for
-    from relscout.methods.hac import HAC
-
-    settings = settings_for(RELATION, default=default_encoder(HAC, every_pair=True))
-    return TransformerEncoder(settings, cache=VectorCache())
+def encoder(text_encoder: TransformerEncoder) -> TransformerEncoder:
+    return text_encoder
 
 
 @pytest.fixture(scope="module")
-def found(pairs: list[RelationInstance], encoder: TransformerEncoder) -> Discovery:
-    return discover(pairs, precision=0.7, encoder=encoder)
+def found(plain: Discovery) -> Discovery:
+    return plain
 
 
 def test_every_pair_has_a_probability_whether_it_has_a_relation_or_not(

@@ -15,6 +15,8 @@ from relscout.discovery.matching import (
     RelationTexts,
     calibration_features,
     combined,
+    similarities,
+    weighted,
 )
 from relscout.discovery.relation import find_facts
 from relscout.naming.vocabulary import Vocabulary, VocabularyEntry
@@ -93,7 +95,7 @@ def test_probabilities_follow_the_weighted_similarities() -> None:
     values = {
         f"{what} {how}": table for what in ("window", "phrase", "heads", "tails") for how in ("name", "text")
     }
-    scored = combined(values)
+    scored = combined(values | {"generality": np.zeros_like(table)})
     # names and texts of windows and phrases, and twice those of tails
     np.testing.assert_allclose(scored.ranks, table * 8, rtol=1e-5)
     assert ((scored.probabilities >= 0) & (scored.probabilities <= 1)).all()
@@ -112,7 +114,33 @@ def test_an_entry_that_describes_the_head_fits_from_tail_to_head() -> None:
         for how in ("name", "text")
     }
     values["heads name"] = np.float32([[0.5, 0.0]])
+    values["generality"] = nothing
     assert combined(values).inverse.tolist() == [[True, False]]
+
+
+def test_of_entries_that_are_as_similar_the_more_general_one_is_first() -> None:
+    texts = ("window", "phrase", "heads", "tails")
+    values = {f"{what} {how}": np.float32([[0.2, 0.2]]) for what in texts for how in ("name", "text")}
+    scored = combined(values | {"generality": np.float32([[-0.05, 0.05]])})
+    assert scored.ranks.argmax(axis=1).tolist() == [1]
+    without = weighted(values | {"generality": np.float32([[-0.05, 0.05]])}, generality=0)[0]
+    assert without[0, 0] == without[0, 1]
+
+
+def test_a_general_name_is_similar_to_many_others_whatever_their_order() -> None:
+    names = ("Roman cognomen", "Roman praenomen", "country", "country of origin", "country of citizenship")
+    instance = RelationInstance.from_strings("Cato of Tusculum", "Cato", "Tusculum")
+    relation = RelationTexts([instance], ["of"])
+    of_name = {}
+    for order in (names, names[::-1]):
+        values = similarities([relation] * 8, Vocabulary.of(order))["generality"]
+        assert values.shape == (8, 5)
+        np.testing.assert_allclose(values.mean(axis=1), 0, atol=1e-6)
+        of_name = dict(zip(order, values[0].tolist(), strict=True))
+        assert max(of_name, key=of_name.__getitem__).startswith("country")
+    # a single relation, of which little is subtracted, counts less
+    (alone,) = similarities([relation], Vocabulary.of(names))["generality"].tolist()
+    np.testing.assert_allclose(alone, [of_name[name] * (1 / 9) / (8 / 16) for name in names], rtol=1e-4)
 
 
 def test_the_calibration_sees_the_distance_to_the_best_other_entry() -> None:

@@ -194,6 +194,13 @@ def test_a_sweep_names_its_values_its_rows_and_the_best_published_figure(tmp_pat
     assert not any("31.5" in text or "41.4" in text for text in mapped)
 
 
+def test_a_sweep_draws_the_accuracy_of_an_open_world(tmp_path):
+    records = [one | {"scores": {"open_world": {"novel_accuracy": 0.4}}} for one in swept(seeds=1)]
+    drawn = draw(preset(Figure("sweep", score="novel_accuracy"), sweep=SWEEP), records, tmp_path)
+    assert written(drawn)[1] == "small-sweep-novel-accuracy-open-world.svg"
+    assert "novel acc., open-world (%)" in texts(drawn[0].files[1])
+
+
 def test_a_sweep_over_names_is_drawn_at_equal_distances(tmp_path):
     records = [record(variation={"start": value}, b3=0.4) for value in ("k-means++", "neighbours", "random")]
     chosen = preset(

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from relscout.core.errors import InputError, UnknownNameError
-from relscout.lab.protocols import PROTOCOLS, load, protocol
+from relscout.core.instances import RelationInstance
+from relscout.lab.protocols import PROTOCOLS, held_out_of_both, load, protocol
 from tests.experiments.conftest import many_of_fewrel
 
 
@@ -252,3 +255,24 @@ def test_the_open_world_of_fewrel_has_some_instances_of_each_novel_relation_what
     )
     again = load("fewrel-open-world", transfer_data)
     assert (ids(again.scored), ids(again.labeled)) == (ids(task.scored), ids(task.labeled))
+
+
+def test_in_incremental_learning_a_fifth_of_known_and_of_novel_relations_is_unseen_and_scored():
+    def of(relation: str, count: int) -> list[RelationInstance]:
+        return [
+            replace(
+                RelationInstance.from_strings(f"Ada {relation} Bo{n}", "Ada", f"Bo{n}"), relation=relation
+            )
+            for n in range(count)
+        ]
+
+    known, novel = [*of("wed", 10), *of("met", 5)], of("saw", 20)
+    task = held_out_of_both(known, novel)
+    assert Counter(one.relation for one in task.labeled) == {"wed": 8, "met": 4}
+    assert Counter(one.relation for one in task.fitted) == {"saw": 16}
+    assert Counter(one.relation for one in task.scored) == {"wed": 2, "met": 1, "saw": 4}
+    assert (task.mixed, task.n_gold) == (True, 1)
+    texts = [one.text for part in (task.labeled, task.fitted, task.scored) for one in part]
+    assert sorted(texts) == sorted(one.text for one in (*known, *novel))
+    again = held_out_of_both(known[::-1], novel[::-1])
+    assert {one.text for one in again.scored} == {one.text for one in task.scored}

@@ -11,6 +11,7 @@ from relscout.lab.preset import preset
 from relscout.lab.protocols import load
 from relscout.lab.records import current_records, read_records
 from relscout.lab.runner import run_preset
+from tests.experiments.conftest import opennre
 
 TRIVIAL = ["one cluster", "singletons"]
 
@@ -261,6 +262,62 @@ def test_mixed_relations_are_scored_separately_and_gold_counts_the_novel_ones(ru
     assert plain["predefined_micro_f1"] == 0.0
     assert transfer["n_novel"] == 64
     assert fresh[1]["labeled"] == 8
+
+
+class TestSupervisedRows:
+    """Rows that learn from the gold relations of the clustered instances, too (RoCORE, figure 4)."""
+
+    @pytest.fixture
+    def description(self, description, transfer_data):
+        parts = [
+            opennre(f"relation {n:02}", "ada", f"verbs{n}", f"t{place}")
+            for n in range(20)
+            for place in range(5)
+        ]
+        (transfer_data / "wiki80/dev.txt").write_text("".join(parts))
+        rocore = {"incremental": True, "layers": "16-4", "pretrain_epochs": 1, "epochs": 1, "fresh_starts": 1}
+        return description | {
+            "protocol": "dev-incremental-A",
+            "settings": {"rocore": rocore, "classifier": {"trained_layers": 1, "epochs": 1}},
+            "encoder": {**description["encoder"], "pooling": "span-max@2"},
+            "rows": [
+                {"name": "RoCORE", "method": "rocore", "n_relations": 16},
+                {"name": "all labels", "method": "classifier", "kind": "supervised"},
+            ],
+            "sweep": {"setting": "labeled.share", "values": [0.5], "rows": ["RoCORE", "all labels"]},
+            "seeds": [0],
+        }
+
+    def test_they_get_labels_of_all_relations_and_the_sweep_varies_both(self, run, description):
+        fresh, _ = run(description, rows=["RoCORE", "all labels"])
+        whole, half = (
+            {one["row"]: one for one in fresh if bool(one["variation"]) is varied} for varied in (False, True)
+        )
+        # 7 distinct instances of each of 20 relations, of which 6 are no test
+        assert {row: one["labeled"] for row, one in whole.items()} == {"RoCORE": 24, "all labels": 120}
+        assert {row: one["labeled"] for row, one in half.items()} == {"RoCORE": 12, "all labels": 60}
+        assert {one["scored"] for one in fresh} == {20}
+        for one in fresh:
+            scores = one["scores"]["open_world"]
+            assert (scores["n_predefined"], scores["n_novel"]) == (4, 16)
+            assert 0 <= scores["accuracy"] <= 1
+            assert scores["novelty_auroc"] is None
+
+    def test_another_setting_of_one_is_another_run(self, run, description):
+        del description["sweep"]
+        first, _ = run(description, rows=["all labels"])
+        again, skipped = run(description, rows=["all labels"])
+        assert (again, skipped) == ([], first)
+        description["settings"]["classifier"] = {"trained_layers": 1, "epochs": 2}
+        fresh, _ = run(description, rows=["all labels"])
+        assert fresh[0]["setup"] != first[0]["setup"]
+
+    def test_they_are_refused_where_the_scored_instances_would_be_learnt(self, run, description):
+        del description["sweep"]
+        with pytest.raises(
+            SettingError, match="would learn the gold relations of the instances that are scored"
+        ):
+            run(description | {"protocol": "dev-transfer-A"}, rows=["all labels"])
 
 
 class TestPoints:

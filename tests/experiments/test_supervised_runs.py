@@ -308,6 +308,7 @@ def test_missing_data_of_any_protocol_is_told_before_anything_is_written(
         ({"settings": {"cnn": {"rat": 1}}}, "unknown setting 'rat': did you mean 'rate'"),
         ({"rows": [{"name": "x", "method": "fewshot"}]}, "unknown supervised method 'fewshot'"),
         ({"rows": [{"name": "x", "method": "cnn", "kind": "frozen"}]}, "a frozen row is not trained"),
+        ({"rows": [{"name": "x", "method": "cnn", "kind": "supervised"}]}, "a supervised row is for discovery"),
         ({"rows": [{"name": "most frequent relation", "method": "cnn"}]}, "two rows have the name"),
         ({"published": [{"row": "CNN", "source": "x", "b3_f1": 1}]}, "unknown key 'b3_f1'"),
         ({"published": [{"row": "CNN", "source": "x", "scoring": "raw", "semeval-1": 1}]}, "applies to discovery only"),

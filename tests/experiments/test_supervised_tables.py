@@ -134,23 +134,27 @@ def test_more_scores_are_there_when_asked_for():
     assert rows["C+M"][4:8] == ["20.0", "30.0", "40.0", "50.0"]
 
 
-def test_episodes_have_a_column_for_each_kind_with_the_standard_error():
-    records = [record("frozen", seed, episodes(a), "fewshot") for seed, a in enumerate((0.90, 0.92))]
+def test_episodes_have_the_median_and_the_mean_of_each_kind():
+    records = [record("frozen", seed, episodes(a), "fewshot") for seed, a in enumerate((0.90, 0.92, 0.97))]
     records += [
         record("C+M", 0, episodes(0.8), "fewshot"),
         record("chance", None, episodes(0.2, 0), "fewshot"),
     ]
     titles, rows = table(records, "fewshot")
-    assert titles[:6] == [
-        "row",
-        "5-way 1-shot",
-        "published (Δ)",
-        "5-way 5-shot",
-        "10-way 1-shot",
-        "10-way 5-shot",
-    ]
-    # of two seeds: √(2 · 0.3²) / 2
-    assert rows["frozen"][1:4] == ["91.0 ± 0.2", "", "91.0 ± 0.2"]
-    assert rows["C+M"][1:3] == ["80.0 ± 0.3", "91.1 (−11.1)"]
+    kinds = ["5-way 1-shot", "mean", "published (Δ)", "5-way 5-shot", "mean", "10-way 1-shot", "mean"]
+    assert titles[:10] == ["row", *kinds, "10-way 5-shot", "mean"]
+    assert rows["frozen"][1:6] == ["92.0", "93.0 ± 3.6", "", "92.0", "93.0 ± 3.6"]
+    assert rows["C+M"][1:4] == ["80.0", "80.0", "91.1 (−11.1)"]
     assert rows["chance"][1] == "20.0"
     assert list(rows) == ["chance", "frozen", "C+M", "C+M, published", "CP, C+M, published"]
+
+
+def test_the_caption_has_the_largest_standard_error_over_the_episodes():
+    records = [
+        record("frozen", 0, episodes(0.9), "fewshot"),
+        record("C+M", 0, episodes(0.8, 0.004), "fewshot"),
+    ]
+    built = supervised_table(Measured(Preset("small", "A task", "fewshot", ROWS), records))
+    assert "the standard error over them is at most 0.4." in built.caption
+    bare = supervised_table(Measured(Preset("small", "A task", "fewshot", ROWS), []))
+    assert bare.caption.endswith("the same for every row and seed.")

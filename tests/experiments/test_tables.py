@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from relscout.lab.records import Record
-from relscout.lab.schema import Preset, Published, Row, Sweep
+from relscout.lab.schema import Figure, Preset, Published, Row, Sweep
 from relscout.lab.summaries import Measured
 from relscout.lab.table_formats import Table
 from relscout.lab.tables import names_tables, scores_table, sweep_table
@@ -373,3 +373,27 @@ def test_the_open_world_has_a_table_of_its_own_for_rows_that_were_scored_in_it()
     assert (shown["known micro-F1"], shown["novel B³ F1"], shown["novelty AUROC"]) == ("25.0", "25.0", "–")
     assert "known acc." not in shown
     assert cells(table([mixed], "open-world", all_scores=True), "SelfORE")["known acc."] == "25.0"
+
+
+def test_a_supervised_row_stands_last_and_is_never_the_best() -> None:
+    rows = (Row("all labels", "classifier", kind="supervised"), SELFORE)
+    above = record("all labels", b3=0.9) | {"kind": "supervised"}
+    made = table([above, record(b3=0.5)], rows=rows)
+    assert [row[0].text for row in made.rows] == ["SelfORE", "all labels"]
+    assert {row for row, _ in bold(made)} == {"SelfORE"}
+
+
+def test_a_sweep_of_an_open_world_shows_the_score_that_is_drawn() -> None:
+    from relscout.lab.schema import OPEN_WORLD_SCORES
+
+    swept = Sweep("labeled.share", (0.5,), ("SelfORE",))
+    scores = {**record()["scores"], "open_world": dict.fromkeys(OPEN_WORLD_SCORES, 0.25)}
+    half = record(scores=scores, variation={"labeled.share": 0.5})
+    made = sweep_table(
+        Measured(preset(sweep=swept, figures=(Figure("sweep", score="accuracy"),)), [half]), "open-world"
+    )
+    assert made is not None
+    assert cells(made, "SelfORE")["acc."] == "25.0"
+    other = sweep_table(Measured(preset(sweep=swept), [half]), "open-world")
+    assert other is not None
+    assert "acc." not in cells(other, "SelfORE")

@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from relscout import Discovery, discover
-from relscout.clustering.within_class import Whitening
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
+from relscout.encoders.whitening import WithinClassProjection
 from relscout.methods.transfer import Transfer, TransferSettings
 from relscout.methods.transfer.open_world import OpenWorld, Relatedness, Sorting, sorted_apart
 from relscout.methods.unrelated.detector import redrawn_pairs
@@ -138,7 +138,7 @@ def test_settings_that_contradict_each_other_are_refused() -> None:
 @pytest.fixture
 def sorting() -> Sorting:
     """Two classes at the left, and what nobody labelled at the right, seen as they are."""
-    view = Whitening(np.zeros(2, np.float32), np.eye(2, dtype=np.float32))
+    view = WithinClassProjection(np.zeros(2, np.float32), np.eye(2, dtype=np.float32))
     near = on_circle(np.concatenate([np.linspace(2, 3.4, 40), np.linspace(-1, 1, 40)]))
     return Sorting(
         view, view, on_circle(np.array([3.0, 2.5])), 0.1, near, 40, 5, 3, np.empty((0, 2), np.float32)

@@ -12,7 +12,7 @@ import pytest
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.encoders import EncoderSettings, TransformerEncoder
-from relscout.encoders.settings import about, settings_for
+from relscout.encoders.settings import about, learnt_relations, settings_for
 from relscout.pretraining.adapter import AdapterSettings, TrainedAdapter, train_adapter
 
 Few = list[RelationInstance]
@@ -146,3 +146,70 @@ def test_each_set_needs_two_relations(encoder: TransformerEncoder, labeled: Few)
 def test_a_rank_of_zero_is_refused() -> None:
     with pytest.raises(SettingError, match="rank is 0"):
         AdapterSettings(rank=0)
+
+
+def test_a_student_has_the_neighbourhoods_of_its_teacher_also_without_labels(
+    encoder: TransformerEncoder, labeled: Few, corpus: Few, tiny_bert: Path
+) -> None:
+    teacher = TransformerEncoder(EncoderSettings(model=str(tiny_bert), pooling="sentence@1", device="cpu"))
+    further = [replace(instance, relation=None) for instance in corpus[1:120:3]]
+
+    def agreement(trained: TrainedAdapter, folder: Path) -> float:
+        """How well the cosines of the student follow those of the teacher, on the unlabelled instances."""
+        student = TransformerEncoder(settings_for(str(folder)))
+        cosines = []
+        for each in (student, teacher):
+            vectors = each.encode(further)
+            vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+            cosines.append((vectors @ vectors.T)[np.triu_indices(len(vectors), 1)])
+        return float(np.corrcoef(*cosines)[0, 1])
+
+    settings = {**QUICK, "supervised_layers": 3, "supervised_epochs": 8, "supervised_learning_rate": 2e-2}
+    settings |= {"inverses": False, "distillation": 20.0, "whitening_rank": 0}
+    learnt = {}
+    for name, taught in (("with", {"teacher": teacher, "unlabeled": further}), ("without", {})):
+        folder = tiny_bert.parent / f"student {name}"
+        trained = train_adapter(labeled, encoder, settings=settings, out=folder, **taught)
+        learnt[name] = agreement(trained, folder)
+        assert trained.report.get("teacher", {}).get("unlabeled") == (len(further) if taught else None)
+    assert learnt["with"] > learnt["without"] + 0.1
+
+
+def test_neither_the_order_nor_the_labels_of_unlabelled_instances_matter(
+    encoder: TransformerEncoder, labeled: Few, corpus: Few
+) -> None:
+    further = corpus[1:60:3]
+    first = train_adapter(labeled, encoder, settings=QUICK, teacher=encoder, unlabeled=further)
+    others = [*(instance.without_relation() for instance in further[::-1]), further[0], labeled[0]]
+    assert same(first, train_adapter(labeled, encoder, settings=QUICK, teacher=encoder, unlabeled=others))
+    assert not same(first, train_adapter(labeled, encoder, settings=QUICK, teacher=encoder))
+
+
+def test_unlabelled_instances_need_a_teacher(encoder: TransformerEncoder, labeled: Few) -> None:
+    with pytest.raises(SettingError, match="25 unlabelled instances were given without a teacher"):
+        train_adapter(labeled, encoder, settings=QUICK, unlabeled=labeled)
+
+
+def test_what_the_teacher_has_learnt_from_labels_its_student_has_learnt(
+    encoder: TransformerEncoder, labeled: Few, tmp_path: Path
+) -> None:
+    names = sorted({str(instance.relation) for instance in labeled})
+    of_teacher = [instance for instance in labeled if instance.relation != names[0]]
+    train_adapter(of_teacher, encoder, settings=QUICK, out=tmp_path / "teacher")
+    teacher = TransformerEncoder(settings_for(str(tmp_path / "teacher")))
+    rest = [instance for instance in labeled if instance.relation != names[1]]
+    train_adapter(rest, encoder, settings=QUICK, teacher=teacher, out=tmp_path / "student")
+    assert learnt_relations(str(tmp_path / "student")) == set(names)
+
+
+def test_instances_without_a_relation_can_have_a_direction(
+    encoder: TransformerEncoder, labeled: Few, corpus: Few
+) -> None:
+    none = [replace(instance, relation="NA") for instance in corpus[1:60:3]]
+    settings = {**QUICK, "unrelated": True}
+    trained = train_adapter([*labeled, *none], encoder, settings=settings)
+    assert trained.report["relations"] == sorted({str(instance.relation) for instance in labeled})
+    assert trained.report["instances"] == len(labeled) + len(none)
+    renamed = [replace(instance, relation="no_relation") for instance in none]
+    assert same(trained, train_adapter([*labeled, *renamed], encoder, settings=settings))
+    assert not same(trained, train_adapter([*labeled, *none], encoder, settings=QUICK))

@@ -64,6 +64,24 @@ def test_an_entity_over_the_end_of_a_sentence_belongs_to_none(saved: Path) -> No
     assert [len(sentence.mentions) for sentence in found] == [1, 0]
 
 
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("Athens fell in 404 B.C. to Sparta.", []),
+        ("In the 4th century BC it fell.", []),
+        ("It fell in A.D. 70 to Rome.", []),
+        ("He moved to B.C. from Ontario.", ["B.C."]),
+    ],
+)
+def test_the_era_of_a_date_is_no_entity(text: str, kept: list[str]) -> None:
+    nlp = spacy.blank("en")
+    eras = [{"label": "GPE", "pattern": era} for era in ("B.C.", "BC", "A.D.")]
+    nlp.add_pipe("entity_ruler").add_patterns(eras)  # type: ignore[attr-defined]
+    nlp.add_pipe("sentencizer")
+    (sentence,) = SpacyPipeline(nlp).annotate([Passage(text)])
+    assert [each.surface(text) for each in sentence.mentions] == kept
+
+
 def test_texts_keep_their_order_and_source(saved: Path) -> None:
     found = annotated(saved, "Acme.", "Glue.", "Ida Kron.")
     assert [(sentence.text, sentence.source) for sentence in found] == [

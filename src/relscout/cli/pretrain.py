@@ -146,6 +146,9 @@ CONTRASTIVE_COMMANDS = {
 }
 
 
+_of_teacher = partial(typer.Option, rich_help_panel="Teacher")
+
+
 @options.grouped
 def labels_command(
     inputs: options.MarkedInputs,
@@ -159,6 +162,14 @@ def labels_command(
         bool,
         typer.Option("--per-file", help="Each INPUT has relations of its own."),
     ] = False,
+    teacher: Annotated[
+        str | None,
+        _of_teacher(metavar="NAME", help="Encoder whose neighbourhoods are learnt, e.g. relation-base."),
+    ] = None,
+    unlabeled: Annotated[
+        list[Path] | None,
+        _of_teacher(metavar="FILE", help="Marked pairs, labels not read, for --teacher; repeatable."),
+    ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
     exclude: options.Exclude = None,
@@ -176,6 +187,7 @@ def labels_command(
     from relscout.core.settings import from_mapping
     from relscout.encoders import TransformerEncoder
     from relscout.encoders.saved import check_adapter, contents_of
+    from relscout.encoders.settings import settings_for
     from relscout.pretraining.adapter import AdapterSettings, train_adapter
 
     chosen = from_mapping(AdapterSettings, options.assignments_of(settings, "--set"))
@@ -183,6 +195,13 @@ def labels_command(
     check_folder(out, contents=contents_of(out), overwrite=overwrite)
     base = TransformerEncoder(described)
     check_adapter(out, base)
+    if unlabeled and teacher is None:
+        raise SettingError("--unlabeled needs --teacher, which says what is learnt from these files")
+    taught_by = (
+        None
+        if teacher is None
+        else TransformerEncoder(settings_for(teacher, device=described.device, dtype=described.dtype))
+    )
     skipped = Skipped()
     if per_file and len({path.resolve() for path in inputs}) < max(len(inputs), 2):
         raise SettingError(
@@ -190,6 +209,7 @@ def labels_command(
         )
     groups = {str(path): [path] for path in inputs} if per_file else {"": inputs}
     labeled = {name: list(reading.instances(paths, skipped)) for name, paths in groups.items()}
+    more = list(reading.additional(unlabeled or (), skipped))
     excluded = list(reading.additional(exclude or (), skipped))
     skipped.report()
     # only complete passes are kept, and usually there is only one, so no message promises to resume
@@ -200,6 +220,8 @@ def labels_command(
             settings=chosen,
             seed=seed,
             out=out,
+            teacher=taught_by,
+            unlabeled=more,
             exclude=excluded,
             checkpoints=caching.checkpoints,
             progress=progress,
@@ -216,8 +238,12 @@ def labels_command(
         table.add_row(str(number), f"{loss:.3f}", f"{accuracy:.1%}")
     n_instances, n_relations = trained.report["instances"], len(trained.report["relations"])
     backwards = ", and their inverses" if chosen.inverses else ""
+    by = trained.report.get("teacher")
+    further = "" if by is None else f", and on the neighbourhoods of {teacher}"
+    if by is not None and by["unlabeled"]:
+        further += f", also of {counted(by['unlabeled'], 'unlabelled instance')}"
     output().print(
-        f"trained on {counted(n_instances, 'instance')} of {counted(n_relations, 'relation')}{backwards}"
+        f"trained on {counted(n_instances, 'instance')} of {counted(n_relations, 'relation')}{backwards}{further}"
     )
     output().print(table)
     say(f"written to {out}; use it with --encoder {out}")

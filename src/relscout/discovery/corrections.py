@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,8 @@ from relscout.text.polarity import polarity
 
 #: Most sentences of a part whose vectors are averaged.
 _CENTRAL = 256
+#: What a person looked at: single sentences, or a fact with all of its sentences.
+Of = Literal["sentence", "fact"]
 #: Returns vectors (N, D), float32, of instances.
 Transform = Callable[[Sequence[RelationInstance]], NDArray[np.float32]]
 
@@ -88,10 +90,16 @@ class Corrections:
     Args:
         judged: Id of an instance → its relation, or -1 for none.
         changes: Splits and transfers, and what was merged or dropped after the first of them, in order.
+        related: Id of an instance → whether a person said that its sentence relates the pair at all.
+        estimates: Id of an instance of which relatedness became certain → what was estimated before.
+        recalibration: Slope and shift of the log odds of relatedness since the run was discovered.
     """
 
     judged: Mapping[str, int] = field(default_factory=dict)
     changes: Sequence[Split | Transfer | Moved] = ()
+    related: Mapping[str, bool] = field(default_factory=dict)
+    estimates: Mapping[str, float] = field(default_factory=dict)
+    recalibration: tuple[float, float] = (1.0, 0.0)
 
     def applied(
         self, instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64], transform: Transform
@@ -133,11 +141,17 @@ class Corrections:
     def moved(self, to: Moved) -> Corrections:
         """Return the corrections after relations were merged into others, or dropped (-1)."""
         judged = {id: to.get(relation, relation) for id, relation in self.judged.items()}
-        return Corrections(judged, [*self.changes, dict(to)] if self.changes else ())
+        return replace(self, judged=judged, changes=[*self.changes, dict(to)] if self.changes else ())
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as JSON values."""
-        return {"judged": dict(self.judged), "changes": [_as_json(change) for change in self.changes]}
+        return {
+            "judged": dict(self.judged),
+            "changes": [_as_json(change) for change in self.changes],
+            "related": dict(self.related),
+            "estimates": dict(self.estimates),
+            "recalibration": list(self.recalibration),
+        }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any] | None) -> Self:
@@ -145,7 +159,15 @@ class Corrections:
         if values is None:
             return cls()
         judged = {str(id): int(relation) for id, relation in values["judged"].items()}
-        return cls(judged, [_from_json(change) for change in values["changes"]])
+        # older runs have nothing about relatedness
+        slope, shift = values.get("recalibration", (1.0, 0.0))
+        return cls(
+            judged,
+            [_from_json(change) for change in values["changes"]],
+            {str(id): bool(related) for id, related in values.get("related", {}).items()},
+            {str(id): float(estimate) for id, estimate in values.get("estimates", {}).items()},
+            (float(slope), float(shift)),
+        )
 
 
 def _as_json(change: Split | Transfer | Moved) -> dict[str, Any]:
@@ -236,7 +258,55 @@ def assigned(
         polarities=None if all(value == "asserted" for value in polarities) else polarities,
         phrases=phrases if any(phrases) else None,
     )
-    return _described_again(relations, changed, touched), changed
+    return described_again(relations, changed, touched), changed
+
+
+def judge(
+    relations: Sequence[Relation],
+    assignments: Assignments,
+    before: Corrections,
+    ids: Collection[str],
+    relation: int,
+    of: Of,
+) -> tuple[tuple[Relation, ...], Assignments, Corrections]:
+    """Return relations, assignments and corrections after a person judged instances.
+
+    A sentence that expresses a relation, whichever, relates its pair; a sentence that expresses none does not. A fact
+    that is wrong may have the wrong relation, and not every sentence of a right fact need express it, so judgements of
+    facts do not say whether a sentence relates its pair.
+
+    Args:
+        relations: The relations.
+        assignments: The assignments.
+        before: The corrections so far.
+        ids: Ids of the instances.
+        relation: Their relation; -1 for none.
+        of: What was judged.
+
+    Raises:
+        InputError: An instance is not in the corpus, or none is named.
+    """
+    rows = rows_of(assignments, ids)
+    labels, estimates = dict(before.related), dict(before.estimates)
+    if assignments.related is not None:
+        related = assignments.related.copy()
+        for row in rows.tolist():
+            id = assignments.instances[row].id
+            related[row] = estimates.setdefault(id, float(related[row]))
+        assignments = replace(assignments, related=related)
+    for id in ids:
+        labels.pop(id, None)
+        if of == "sentence":
+            labels[id] = relation >= 0
+    relations, changed = assigned(relations, assignments, rows, np.full(len(rows), relation, dtype=np.int64))
+    if of == "fact" and relation < 0:
+        changed = replace(changed, related=assignments.related)
+        for id in ids:
+            estimates.pop(id, None)
+    corrections = replace(
+        before, judged={**before.judged, **dict.fromkeys(ids, relation)}, related=labels, estimates=estimates
+    )
+    return tuple(relations), changed, corrections
 
 
 def transfer(
@@ -320,7 +390,7 @@ def split(
             f"all instances of relation {relation.id} would leave it; leave out one part, which stays"
         )
     changed = replace(assignments, relation_ids=ids)
-    rest = _described_again(relations, changed, {relation.id})
+    rest = described_again(relations, changed, {relation.id})
     fresh = tuple(
         described(None, part.id, part.name, rows, changed)
         for part, rows in zip(parts, members[1:], strict=True)
@@ -350,9 +420,10 @@ def fresh(id: int, name: str) -> Relation:
     )
 
 
-def _described_again(
+def described_again(
     relations: Sequence[Relation], assignments: Assignments, touched: Collection[int]
 ) -> tuple[Relation, ...]:
+    """Return the relations, with new descriptions of those whose ids are in ``touched``."""
     from relscout.discovery.refinement import described
 
     return tuple(

@@ -11,9 +11,11 @@ Example::
 
 ``run`` is the fingerprint of the run. The decisions are applied in order. A sentence is named by the id of its
 instance: ``confirm`` says that it expresses the relation, whichever it had before, and with a ``name`` that this is a
-new relation with an unused id; ``reject`` says that it expresses none, although it had this. The parts of a split leave
+new relation with an unused id; ``reject`` says that it expresses none, although it had this. With ``"of": "fact"``,
+both are about a fact as a whole and do not say whether each sentence relates its pair. The parts of a split leave
 the relation; all other instances stay. ``{"transfer": 0.7}`` gives sentences the answers of the most similar judged
-ones, from a cosine of 0.7.
+ones, from a cosine of 0.7. ``{"recalibrate": "relatedness"}`` corrects the probabilities that pairs are related by the
+judgements so far.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ _FORMS = (
     '{"rename": ID, "to": NAME}, {"merge": [ID, ID, …]}, {"drop": ID}, '
     '{"split": ID, "parts": [{"id": ID, "name": NAME, "instances": [INSTANCE, …]}, …]}, '
     '{"confirm": [INSTANCE, …], "relation": ID}, {"reject": [INSTANCE, …], "relation": ID}, '
-    '{"transfer": COSINE}, '
+    '{"transfer": COSINE}, {"recalibrate": "relatedness"}, '
     '{"merge_entities": [ID, ID, …]} or {"split_entity": ID, "names": [ALIAS, …]}'
 )
 
@@ -114,7 +116,10 @@ def is_about_entities(step: Mapping[str, Any]) -> bool:
 def _is_step(step: Any) -> bool:
     if not isinstance(step, Mapping):
         return False
-    match {**step}:
+    values = {**step}
+    if ("confirm" in values or "reject" in values) and values.pop("of", "fact") not in ("sentence", "fact"):
+        return False
+    match values:
         case {"rename": id, "to": name, **rest}:
             valid = _is_id(id) and isinstance(name, str)
         case {"merge": ids, **rest}:
@@ -129,6 +134,8 @@ def _is_step(step: Any) -> bool:
             valid = _is_id(id) and _are_texts(ids)
         case {"transfer": least, **rest}:
             valid = isinstance(least, float) and 0 < least <= 1
+        case {"recalibrate": what, **rest}:
+            valid = what == "relatedness"
         case {"merge_entities": ids, **rest}:
             valid = _are_texts(ids)
         case {"split_entity": id, "names": names, **rest}:

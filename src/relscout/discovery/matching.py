@@ -4,12 +4,15 @@ Texts that say what a relation means are compared with those of each entry, by t
 around and between the entities of its examples, the phrases that name it, and the lists of its heads and tails, with
 the name of the entry and with its name and description. Names of relations mostly describe the tail ("mother",
 "country"), so the list of tails counts twice; if that of heads is more similar by a margin, the entry fits from tail to
-head. The weighted sum ranks the entries. A logistic model of this sum, of its distance to the best other entry and
-of the number of entries, at least 10, gives the probability that an entry is the relation.
+head. The weighted sum ranks the entries. It favours general names, which are similar to many others of the vocabulary:
+"country" is the name of more relations than "Roman praenomen", whose sentences are as similar to texts about Rome. A
+logistic model of this sum, of its distance to the best other entry and of the number of entries, at least 10, gives the
+probability that an entry is the relation.
 
 The weights, the margin and the logistic model were fitted to Wiki80's 64 relations that are not among FewRel's 16
 novel ones, with 12 examples of each and FewRel's list of 744 of Wikidata's properties (``python -m benchmarks
-vocabulary --fit``). Whole sentences did not help.
+vocabulary --fit``). Whole sentences did not help, nor did characters that a name shares with the words around the
+entities, sentences made of an entry's name and the entities, or metrics learnt from the 64 relations.
 """
 
 from __future__ import annotations
@@ -34,9 +37,11 @@ from relscout.naming.vocabulary import Vocabulary, VocabularyEntry
 EXAMPLES, PHRASES, _AROUND = 12, 5, 4
 #: Weight of the list of tails, and what an entry loses that fits from tail to head.
 ENDS_WEIGHT, INVERSE_MARGIN = 2.0, 0.4
+#: Weight of the mean similarity of an entry's name to all names of the vocabulary.
+GENERALITY_WEIGHT = 5.5
 #: Log-odds of a match: coefficients of :func:`calibration_features`, and the constant.
-CALIBRATION: Final = (1.539, 1.464, -0.537)
-CONSTANT: Final = -2.279
+CALIBRATION: Final = (1.742, 1.484, -0.59)
+CONSTANT: Final = -2.535
 #: Number of entries of the smallest vocabulary to which they were fitted.
 _LEAST_ENTRIES = 10
 #: Least probability of a match, and number of matches of a relation.
@@ -184,7 +189,9 @@ def similarities(
     """Return each similarity of relations and entries (R, E), float32, such as that of ``"window name"``.
 
     They are cosines, from which the mean over the relations is subtracted, shrunk for few relations: an entry that is
-    similar to all relations of a corpus says more about the corpus.
+    similar to all relations of a corpus says more about the corpus. ``"generality"`` is the mean cosine of the name of
+    an entry with all names, above that of all entries, and shrunk in the same way: what is subtracted is large for
+    general names.
     """
     entries = vocabulary.entries
     names = [[entry.name, *entry.aliases] for entry in entries]
@@ -226,6 +233,10 @@ def similarities(
             ("text", queries @ of_text.T),
         ):
             values[f"{what} {how}"] = (cosines - shrunk * cosines.mean(axis=0)).astype(np.float32)
+    # summed in the order of the names, so that the order of the vocabulary does not matter
+    mean = vectors[sorted(row_of[entry.name] for entry in entries)].mean(axis=0, dtype=np.float64)
+    generality = vectors[[row_of[entry.name] for entry in entries]] @ mean - mean @ mean  # (E,)
+    values["generality"] = np.tile((shrunk * generality).astype(np.float32), (len(relations), 1))
     return values
 
 
@@ -235,12 +246,17 @@ def combined(values: Mapping[str, Array]) -> EntryScores:
     features = calibration_features(ranks)
     # with fewer entries than were measured, the log-odds would only rise by extrapolation
     features[..., 2] = np.maximum(features[..., 2], np.log(_LEAST_ENTRIES))
-    logits = np.tensordot(features, np.asarray(CALIBRATION, dtype=np.float32), axes=1) + CONSTANT
+    # one by one: a product of matrices rounds equal entries differently, by their place in the vocabulary
+    logits = CONSTANT + sum(weight * features[..., place] for place, weight in enumerate(CALIBRATION))
     return EntryScores(ranks, (1 / (1 + np.exp(-logits))).astype(np.float32), inverse)
 
 
 def weighted(
-    values: Mapping[str, Array], *, ends: float = ENDS_WEIGHT, margin: float = INVERSE_MARGIN
+    values: Mapping[str, Array],
+    *,
+    ends: float = ENDS_WEIGHT,
+    margin: float = INVERSE_MARGIN,
+    generality: float = GENERALITY_WEIGHT,
 ) -> tuple[Array, NDArray[np.bool_]]:
     """Return the weighted sums of similarities (R, E), float32, and whether the entry fits from tail to head.
 
@@ -248,6 +264,7 @@ def weighted(
         values: What :func:`similarities` returns.
         ends: Weight of the list of tails, or of heads; the others have weight 1.
         margin: What an entry loses that fits from tail to head.
+        generality: Weight of the generality of an entry.
     """
     both = {
         what: values[f"{what} name"] + values[f"{what} text"]
@@ -255,6 +272,7 @@ def weighted(
     }
     forward, backward = ends * both["tails"], ends * both["heads"] - margin
     ranks = both["window"] + both["phrase"] + np.maximum(forward, backward)
+    ranks = ranks + generality * values["generality"]
     return ranks.astype(np.float32), np.asarray(backward > forward)
 
 

@@ -48,7 +48,7 @@ from relscout.methods import Estimator
 if TYPE_CHECKING:
     import pandas
 
-    from relscout.discovery.corrections import Corrections
+    from relscout.discovery.corrections import Corrections, Of
     from relscout.discovery.decisions import Decisions
     from relscout.discovery.evaluation import Evaluation
     from relscout.io.writers.sparql import QueryResult
@@ -711,7 +711,9 @@ class Discovery:
             assignments=dataclasses.replace(self.assignments, relation_ids=ids_now),
         )
 
-    def confirm(self, instances: Sequence[str], relation: int, name: str | None = None) -> Discovery:
+    def confirm(
+        self, instances: Sequence[str], relation: int, name: str | None = None, *, of: Of = "sentence"
+    ) -> Discovery:
         """Return the discovery in which instances certainly express a relation, whichever they had before.
 
         The same instances get this relation as new text, too.
@@ -720,12 +722,14 @@ class Discovery:
             instances: Ids of instances of the corpus.
             relation: The relation.
             name: Name of the relation if it is a new one, with an unused id.
+            of: What was judged: each ``"sentence"``, or a ``"fact"`` as a whole, of which not every sentence need
+                express it. See :meth:`recalibrate`.
 
         Raises:
             InputError: There is no such relation or instance, or for a new relation the id or the name is in use.
         """
         if name is None:
-            return self._judged(instances, self.relation(relation).id)
+            return self._judged(instances, self.relation(relation).id, of)
         from relscout.discovery.corrections import fresh
 
         self._check_new(relation, name, self.next_number, self.names.values())
@@ -733,28 +737,30 @@ class Discovery:
             self.with_run({"next_number": relation + 1}),
             relations=(*self.relations, fresh(relation, name)),
         )
-        return changed._judged(instances, relation)
+        return changed._judged(instances, relation, of)
 
-    def reject(self, instances: Sequence[str], relation: int) -> Discovery:
+    def reject(self, instances: Sequence[str], relation: int, *, of: Of = "sentence") -> Discovery:
         """Return the discovery in which instances of a relation certainly express no relation.
 
         Args:
             instances: Ids of instances of the relation.
-            relation: The relation that they have.
+            relation: The relation that they have; -1 to confirm that they have none.
+            of: What was judged: each ``"sentence"``, or a ``"fact"`` as a whole, which may only have the wrong
+                relation. See :meth:`recalibrate`.
 
         Raises:
             InputError: There is no such relation, or an instance has another.
         """
         from relscout.discovery.corrections import rows_of
 
-        wrong, assignments = self.relation(relation), self.assignments
+        wrong, assignments = -1 if relation == -1 else self.relation(relation).id, self.assignments
         for row in rows_of(assignments, instances).tolist():
-            if assignments.relation_ids[row] != wrong.id:
+            if assignments.relation_ids[row] != wrong:
                 raise InputError(
                     f"the instance {assignments.instances[row].id!r} is not in relation {relation}, so this cannot be "
                     "rejected"
                 )
-        return self._judged(instances, -1)
+        return self._judged(instances, -1, of)
 
     def split(self, id: int, parts: Sequence[Mapping[str, Any]]) -> Discovery:
         """Return the discovery with parts of a relation as relations of their own.
@@ -769,7 +775,7 @@ class Discovery:
             InputError: There is no such relation, an id or a name is in use, a name is blank, an instance is not in the
                 relation, or none would stay in it.
         """
-        from relscout.discovery.corrections import Corrections, Part, split
+        from relscout.discovery.corrections import Part, split
 
         relation, free = self.relation(id), self.next_number
         used = set(self.names.values())
@@ -788,7 +794,7 @@ class Discovery:
             instance: new_part.get(instance, old) if old == id else old
             for instance, old in before.judged.items()
         }
-        now = Corrections(judged, [*before.changes, remembered])
+        now = dataclasses.replace(before, judged=judged, changes=[*before.changes, remembered])
         return dataclasses.replace(
             self.with_run({"corrections": now.as_json(), "next_number": free}),
             relations=relations,
@@ -813,7 +819,7 @@ class Discovery:
             InputError: No sentence was judged.
             SettingError: ``least`` is not in (0, 1].
         """
-        from relscout.discovery.corrections import Corrections, transfer
+        from relscout.discovery.corrections import transfer
 
         if not 0 < least <= 1:
             raise SettingError(
@@ -823,18 +829,64 @@ class Discovery:
         relations, assignments, made = transfer(
             self.relations, self.assignments, before.judged, least, self.model.transform
         )
-        now = Corrections(before.judged, [*before.changes, made])
+        now = dataclasses.replace(before, changes=[*before.changes, made])
         changed = self.with_run({"corrections": now.as_json()})
         return dataclasses.replace(changed, relations=relations, assignments=assignments)
 
-    def _judged(self, instances: Sequence[str], relation: int) -> Discovery:
-        from relscout.discovery.corrections import Corrections, assigned, rows_of
+    def recalibrate(self) -> Discovery:
+        """Return the discovery with relatedness recalibrated by what was confirmed and rejected, as for new text.
 
-        rows = rows_of(self.assignments, instances)
-        answers = np.full(len(rows), relation, dtype=np.int64)
-        relations, assignments = assigned(self.relations, self.assignments, rows, answers)
-        before = self._corrections
-        now = Corrections({**before.judged, **dict.fromkeys(instances, relation)}, before.changes)
+        The probabilities that pairs are related change, and the thresholds move to where the pairs that are kept reach
+        the expected precision by the new ones: some pairs lose their relation, or get one. What was judged stays. Only
+        judgements of sentences count. Their selection matters: if only related pairs are judged, all pairs look more
+        related. See :mod:`relscout.discovery.recalibration`.
+
+        Raises:
+            InputError: Relatedness is not estimated in this run, or no sentence was judged.
+        """
+        from relscout.discovery.recalibration import Recalibration, reassigned
+
+        assignments = self.assignments
+        made = Recalibration.of(self.model, assignments, self._corrections)
+        changed = dataclasses.replace(
+            self.with_run(
+                {
+                    "corrections": made.corrections.as_json(),
+                    "relatedness": made.record(self.run["relatedness"]),
+                }
+            ),
+            model=made.model,
+            assignments=dataclasses.replace(assignments, related=made.related),
+        )
+        rows = made.rows(assignments.instances)
+        if not len(rows):
+            return changed
+        pairs = [assignments.instances[row].without_relation() for row in rows.tolist()]
+        if self.needs_syntax(relatedness=False):
+            from relscout.text.spacy_pipeline import looks_english, with_syntax
+
+            # whether a text is parsed is decided by the corpus, not by these pairs
+            pairs = with_syntax(pairs, english=looks_english(each.text for each in assignments.instances))
+        shares = made.model.method.predict_proba(pairs)
+        readable = known_share(self.model.encoder, [each.text for each in assignments.instances])
+        old, new = (
+            run.assign(
+                Scores(pairs, model.with_no_relation(shares, related), related, Counter()), readable=readable
+            )
+            for run, model, related in (
+                (self, made.old_model, made.before[rows]),
+                (changed, made.model, made.after[rows]),
+            )
+        )
+        relations, assigned = reassigned(self.relations, changed.assignments, rows, old, new, self.names)
+        return dataclasses.replace(changed, relations=relations, assignments=assigned)
+
+    def _judged(self, instances: Sequence[str], relation: int, of: Of) -> Discovery:
+        from relscout.discovery.corrections import judge
+
+        relations, assignments, now = judge(
+            self.relations, self.assignments, self._corrections, instances, relation, of
+        )
         changed = self.with_run({"corrections": now.as_json()})
         return dataclasses.replace(changed, relations=relations, assignments=assignments)
 
@@ -905,13 +957,16 @@ class Discovery:
         elif "merge" in step:
             changed = self.merge(step["merge"])
         elif "confirm" in step:
-            changed = self.confirm(step["confirm"], step["relation"], step.get("name"))
+            of = step.get("of", "sentence")
+            changed = self.confirm(step["confirm"], step["relation"], step.get("name"), of=of)
         elif "reject" in step:
-            changed = self.reject(step["reject"], step["relation"])
+            changed = self.reject(step["reject"], step["relation"], of=step.get("of", "sentence"))
         elif "split" in step:
             changed = self.split(step["split"], step["parts"])
         elif "transfer" in step:
             changed = self.transfer(step["transfer"])
+        elif "recalibrate" in step:
+            changed = self.recalibrate()
         else:
             changed = self.drop(step["drop"])
         if "_merged_entities" in vars(self):  # which depend on the corpus only

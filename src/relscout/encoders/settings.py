@@ -575,8 +575,8 @@ def _configuration(path: Path) -> dict[str, Any]:
 def learnt_relations(model: str) -> frozenset[str]:
     """Return the names of the relations that an encoder, or what it was made from, has learnt from labels.
 
-    An adapter's base model, and the encoder that a saved one was pre-trained from, are looked at in turn. Models that
-    relscout did not save, or that were moved, contribute no names. Names are those that the labels had.
+    An adapter's base model, the encoder that a saved one was pre-trained from, and its teacher, are looked at in turn.
+    Models that relscout did not save, or that were moved, contribute no names. Names are those that the labels had.
 
     Args:
         model: Name or folder of the encoder.
@@ -592,7 +592,9 @@ def learnt_relations(model: str) -> frozenset[str]:
             continue
         visited.add(current)
         made = about(current)
-        relations.update(str(name) for name in _listed(made.get("relations")))
+        teacher = made.get("teacher")
+        taught = _listed(teacher.get("learnt")) if isinstance(teacher, dict) else []
+        relations.update(str(name) for name in (*_listed(made.get("relations")), *taught))
         waiting += [source for source in (made.get("encoder"), base_of(current)) if isinstance(source, str)]
     return frozenset(relations)
 

@@ -1,23 +1,28 @@
-"""Whitening: damp the directions in which the vectors of one relation differ.
+"""Within-class covariance normalisation: directions in which the vectors of one relation differ get less weight.
 
-Sentences of one relation differ by their subject, their style and their entities. Where these differences are measured
-on many relations of many corpora, they are much the same for relations that nobody has labelled, and the vectors are
-compared better without them. This is within-class covariance normalisation (Hatch, Kajarekar, Stolcke: "Within-class
-covariance normalization for SVM-based speaker recognition", Interspeech 2006), in the directions of the largest
-variance only: all others are left as they are, so that a few hundred directions suffice.
+Sentences of one relation differ by their subject, their style and their entities; vectors are compared better without
+these differences (Hatch, Kajarekar, Stolcke: "Within-class covariance normalization for SVM-based speaker recognition",
+Interspeech 2006). The covariance is estimated in one way, by :func:`within_class_scatter`, and used in two:
+
+- :class:`Whitening` is part of an adapter. Where the differences are measured on many relations of many corpora, they
+  are much the same for relations that nobody has labelled. It damps a few hundred directions and leaves all others and
+  the length of a vector as they are, so that the vectors of any text can be whitened, whatever is done with them.
+- :class:`WithinClassProjection` is the normalisation of the paper among the directions of the largest variance of a
+  corpus, for vectors that are compared with each other.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.core.errors import ArtifactError
+from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.core.files import whole_file
 from relscout.encoders.pooling import parse_pooling, turned
 
@@ -29,7 +34,43 @@ WHITENING = "whitening.safetensors"
 #: Rows that are multiplied at once: always as many, so that a vector does not depend on the others; few, because one
 #: sentence costs as much as all of them.
 _ROWS = 16
+#: Vectors that are projected at once.
+_CHUNK = 4096
 _NEAR_ZERO = 1e-12
+
+
+class Scatter(NamedTuple):
+    """How vectors differ within classes.
+
+    Args:
+        products: Sum of the outer products of the distances from the mean of the class (D, D), float64.
+        n_vectors: Number of vectors.
+        n_classes: Number of classes that have any.
+    """
+
+    products: NDArray[np.float64]
+    n_vectors: int
+    n_classes: int
+
+
+def within_class_scatter(
+    classes: Iterable[NDArray[np.float32] | NDArray[np.float64]], dimension: int
+) -> Scatter:
+    """Return the scatter within classes, in double precision; only one class at a time is copied for it.
+
+    Args:
+        classes: The vectors of each class (n, D).
+        dimension: D.
+    """
+    products, n_vectors, n_classes = np.zeros((dimension, dimension)), 0, 0
+    for vectors in classes:
+        if not len(vectors):
+            continue
+        centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+        products += centred.T @ centred
+        n_vectors += len(vectors)
+        n_classes += 1
+    return Scatter(products, n_vectors, n_classes)
 
 
 @dataclass(frozen=True)
@@ -111,19 +152,19 @@ class Whitening:
         import torch
 
         parts = parse_pooling(pooling)
+
+        def views_of(number: int) -> Iterator[NDArray[np.float32]]:
+            for relation in np.flatnonzero(set_of == number):
+                view = vectors[classes == relation]
+                yield view
+                if marking == "none":
+                    yield turned(torch.from_numpy(view), parts, hidden_size).numpy()
+
         dimension = vectors.shape[1]
         covariance = np.zeros((dimension, dimension))
         for number in np.unique(set_of):
-            scatter, freedom = np.zeros_like(covariance), 0
-            for relation in np.flatnonzero(set_of == number):
-                views = [vectors[classes == relation]]
-                if marking == "none":
-                    views.append(turned(torch.from_numpy(views[0]), parts, hidden_size).numpy())
-                for some in views:
-                    centred = some.astype(np.float64) - some.mean(axis=0, dtype=np.float64)
-                    scatter += centred.T @ centred
-                    freedom += max(len(some) - 1, 0)
-            covariance += scatter / max(freedom, 1)
+            scatter = within_class_scatter(views_of(number), dimension)
+            covariance += scatter.products / max(scatter.n_vectors - scatter.n_classes, 1)
         variances, directions = np.linalg.eigh(covariance)
         shrunk = np.maximum(variances, 0) + shrinkage * max(variances.mean(), _NEAR_ZERO)
         factors = shrunk**-0.5
@@ -180,3 +221,74 @@ class Whitening:
             )
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             raise ArtifactError(f"{path} is damaged ({error}); get the adapter again") from error
+
+
+@dataclass(frozen=True)
+class WithinClassProjection:
+    """Within-class covariance normalisation of vectors, which then have unit length.
+
+    Args:
+        mean: Mean that is subtracted (D,), float32.
+        matrix: Matrix that the result is multiplied by (D, Z), float32.
+    """
+
+    mean: NDArray[np.float32]
+    matrix: NDArray[np.float32]
+
+    @classmethod
+    def of(
+        cls,
+        vectors: NDArray[np.float32],
+        classes: NDArray[np.int64],
+        *,
+        shrinkage: float = 0.1,
+        dimensions: int = 256,
+    ) -> Self:
+        """Estimate the normalisation from labelled vectors.
+
+        Args:
+            vectors: At least two vectors (N, D), float32.
+            classes: Relation of each (N,), int64.
+            shrinkage: Share of a spherical covariance in the estimate, above 0 to 1; at 1, all directions are equal.
+            dimensions: Maximum number Z of directions that are kept, those of the highest variance.
+
+        Raises:
+            InputError: All vectors are equal.
+            SettingError: The shrinkage is not in (0, 1].
+        """
+        if not 0 < shrinkage <= 1:
+            raise SettingError(f"shrinkage is {shrinkage}, expected a share above 0, and at most 1")
+        mean = vectors.mean(axis=0, dtype=np.float64)
+        centred = vectors - mean
+        # with few vectors, the (N, N) product gives the same directions as the (D, D) one, and is faster
+        few = len(vectors) < vectors.shape[1]
+        products = centred @ centred.T if few else centred.T @ centred
+        variances, directions = np.linalg.eigh(products / len(vectors))  # ascending
+        kept = np.flatnonzero(variances > 1e-9 * max(variances[-1], _NEAR_ZERO))[-dimensions:]
+        if not len(kept) or variances[-1] <= _NEAR_ZERO:
+            raise InputError(
+                f"the {len(vectors)} labelled vectors do not differ, so nothing can be learnt from them"
+            )
+        directions = directions[:, kept]
+        if few:
+            directions = centred.T @ directions / np.sqrt(len(vectors) * variances[kept])
+        rotated = centred @ directions  # (N, Z)
+        scatter = within_class_scatter(
+            (rotated[classes == relation] for relation in np.unique(classes)), len(kept)
+        )
+        within = scatter.products / len(vectors)
+        size = np.trace(within) / len(kept)
+        # if each relation has one instance, there is no variance within relations
+        shrunk = (1 - shrinkage) * within + (shrinkage * size if size > 0 else 1.0) * np.eye(len(kept))
+        scales, axes = np.linalg.eigh(shrunk)
+        return cls(mean.astype(np.float32), (directions @ (axes * scales**-0.5)).astype(np.float32))
+
+    def __call__(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return vectors (N, Z), float32, of unit length, for vectors (N, D)."""
+        projected = np.empty((len(vectors), self.matrix.shape[1]), dtype=np.float32)
+        for start in range(0, len(vectors), _CHUNK):
+            rows = (vectors[start : start + _CHUNK] - self.mean) @ self.matrix
+            projected[start : start + _CHUNK] = rows / np.maximum(
+                np.linalg.norm(rows, axis=1, keepdims=True), _NEAR_ZERO
+            )
+        return projected

@@ -18,7 +18,7 @@ from relscout.lab.schema import SCORINGS, Published
 from relscout.lab.schema import Figure as FigureSpec
 from relscout.lab.summaries import Measured, Summary
 from relscout.lab.table_formats import as_printed
-from relscout.lab.tables import TITLES
+from relscout.lab.tables import OPEN_WORLD_TITLES, TITLES
 from relscout.metrics import mean_std
 from relscout.report.content import COLOURS
 from relscout.report.figures import (
@@ -145,7 +145,7 @@ def draw_sweep(
         swept: The rows of the sweep at each of its values.
         setting: Name of the setting; numbers are drawn to scale, other values at equal distances.
         score: Name of a score, such as ``"b3_f1"``.
-        scoring: ``"raw"``, ``"majority-mapped"`` or ``"gold-selected"``.
+        scoring: ``"raw"``, ``"majority-mapped"``, ``"gold-selected"`` or ``"open-world"``.
         published: Published scores; the best one under this scoring is drawn as a line.
     """
     figure = new_figure(_SWEEP_WIDTH, _SWEEP_HEIGHT)
@@ -172,7 +172,8 @@ def draw_sweep(
         handles[label] = axes.axhline(best.scores[score], color=INK, linewidth=1.2, linestyle=(0, (5, 3)))
     _name_values(axes, values, places)
     axes.set_xlabel(_spelled(setting))
-    axes.set_ylabel(f"{TITLES.get(score, score)}, {scoring.replace('raw', 'raw clusters')} (%)")
+    title = OPEN_WORLD_TITLES[score] if scoring == "open-world" else TITLES.get(score, score)
+    axes.set_ylabel(f"{title}, {scoring.replace('raw', 'raw clusters')} (%)")
     _leave_room(axes)
     only_horizontal_grid(axes)
     legend_below(figure, handles)

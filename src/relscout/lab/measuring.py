@@ -33,6 +33,7 @@ from relscout.lab.learners import (
     Classifying,
     Episodic,
     Learner,
+    learner,
     scores_of,
 )
 from relscout.lab.probes import probe
@@ -113,8 +114,10 @@ def runs_of(
 def setup_of(run: Run, protocol: str, keys: Keys, *, labeled: bool) -> str:
     """Return the hash of a run without its seed."""
     encoder = encoder_in_keys(run.encoder)
+    supervised = run.row.kind == "supervised"
+    kind = learner(run.row.method, "supervised").settings if supervised else method(run.row.method).SETTINGS
     # all settings, so that a changed default is another setup
-    settings = to_mapping(from_mapping(method(run.row.method).SETTINGS, run.settings))
+    settings = to_mapping(from_mapping(kind, run.settings))
     instances = [keys.fitted, keys.scored, keys.labeled if labeled else ""]
     return hash_of([_SCHEME, protocol, instances, run.row.method, settings, run.n_relations, encoder])
 
@@ -317,6 +320,70 @@ def measure(
     }
 
 
+def measure_with_gold(
+    run: Run,
+    task: Task,
+    encoder: TransformerEncoder,
+    *,
+    labeled: Sequence[RelationInstance],
+    checkpoints: Path,
+    progress: Progress,
+) -> dict[str, Any]:
+    """Run a supervised method on what a discovery clusters, with gold relations, and return the entries of its record.
+
+    Args:
+        run: The run.
+        task: The instances; the scored ones are not among the fitted ones.
+        encoder: The encoder.
+        labeled: Instances of all relations, with gold relations.
+        checkpoints: Folder for checkpoints; an interrupted run resumes from it.
+        progress: Progress callback.
+
+    Raises:
+        SettingError: The scored instances are among those that it would learn from.
+    """
+    gold = [str(instance.relation) for instance in task.scored]
+    if len(_unseen(task)) < len({_content(instance) for instance in task.scored}):
+        raise SettingError(
+            f"row {run.row.name!r} would learn the gold relations of the instances that are scored; take a protocol "
+            "that scores unseen instances, such as fewrel-incremental"
+        )
+    resumed = [RESUMED] if checkpoints.is_dir() and any(checkpoints.iterdir()) else []
+    chosen = learner(run.row.method, "supervised")
+    model = chosen.estimator(*([encoder] if chosen.reads == "encoder" else []), seed=run.seed, **run.settings)
+    with measured() as cost:
+        model.fit(labeled, progress=progress, checkpoints=checkpoints)
+        names = model.predict([instance.without_relation() for instance in task.scored], progress=progress)
+    number = {name: place for place, name in enumerate(sorted({*names}))}
+    assigned = [number[name] for name in names]
+    report = model.report_
+    return {
+        "settings": {key: value for key, value in model.settings().items() if key not in _ELSEWHERE},
+        "scores": {
+            "raw": score(assigned, gold).as_dict(),
+            "majority_mapped": majority_mapped(assigned, gold).as_dict(),
+            **_open_world(task, list(names), task.labeled or (), None),
+        },
+        "n_relations": len({instance.relation for instance in labeled}),
+        "sizes": [],
+        "names": [],
+        "warnings": [
+            *task.notes,
+            *resumed,
+            *filter(None, [learnt_note(encoder.settings.model, gold)]),
+            *report.get("warnings", ()),
+        ],
+        "report": {key: value for key, value in report.items() if key != "warnings"},
+        "instances": len(labeled),
+        "labeled": len(labeled),
+        "encoder": _encoder_record(encoder) if chosen.reads == "encoder" else None,
+        "seconds": {"total": round(cost.seconds, 3)},
+        "peak_mib": None if cost.peak_mib is None else round(cost.peak_mib, 1),
+        "points": None,
+        "versions": records.versions("relscout", "numpy", "torch", "transformers"),
+    }
+
+
 def _probed(probes: Probes, task: Task, discovery: Discovery, assigned: NDArray[np.int64]) -> dict[str, Any]:
     """Return what is measured of the representations of the scored instances, which are computed if not fitted."""
     places = canonical_order(task.scored)
@@ -394,22 +461,19 @@ def open_world(
 
     Args:
         discovery: The discovery.
-        task: Its instances; the scored ones are the fitted ones.
+        task: Its instances; if some scored ones are unseen, the evidence of novelty is not scored.
         assigned: Relation of each scored instance (N,), int64.
         labeled: Labelled instances, if the row uses them; those of the task by default.
     """
     if not task.mixed:
         return {}
     model = discovery.model
-    predefined = {str(instance.relation) for instance in labeled or task.labeled or ()}
+    given = labeled or task.labeled or ()
+    predefined = {str(instance.relation) for instance in given}
     names = {number: name for number, name in model.names_.items() if name in predefined}
-    none = -1
-    gold: list[Hashable] = [
-        none if instance.is_unrelated else str(instance.relation) for instance in task.scored
-    ]
     predicted: list[Hashable] = [names.get(label, label) for label in assigned.tolist()]
     evidence = None
-    if names and len(names) < model.n_relations_:
+    if names and len(names) < model.n_relations_ and not _unseen(task):
         # ``discover`` passes instances to a method in canonical order
         rows = {_content(task.fitted[place]): row for row, place in enumerate(canonical_order(task.fitted))}
         shares = model.probabilities_[[rows[_content(instance)] for instance in task.scored]]
@@ -418,6 +482,22 @@ def open_world(
             shares[:, : model.n_relations_][:, side].max(axis=1) for side in (~is_known, is_known)
         )
         evidence = novel / np.maximum(novel + known, np.finfo(np.float32).tiny)
+    return _open_world(task, predicted, given, evidence)
+
+
+def _open_world(
+    task: Task,
+    predicted: list[Hashable],
+    labeled: Sequence[RelationInstance],
+    evidence: NDArray[np.float32] | None,
+) -> dict[str, dict[str, Any]]:
+    if not task.mixed:
+        return {}
+    none = -1
+    gold: list[Hashable] = [
+        none if instance.is_unrelated else str(instance.relation) for instance in task.scored
+    ]
+    predefined = {str(instance.relation) for instance in labeled}
     scores = open_world_scores(predicted, gold, predefined, novelty=evidence, no_relation=none)
     return {"open_world": scores.as_dict()}
 

@@ -58,8 +58,12 @@ def check(preset: Preset, path: Path) -> None:
                     raise SettingError("the sweep varies labelled instances, and this row gets none")
     for name in preset.settings:
         with located(path, "settings", name, place=f"settings, {name}"):
-            method(name) if kind == "discovery" else learner(name, kind)
-            if name not in {row.method for row in preset.rows}:
+            rows = [row for row in preset.rows if row.method == name]
+            if any(row.kind == "supervised" for row in rows):
+                learner(name, "supervised")
+            else:
+                method(name) if kind == "discovery" else learner(name, kind)
+            if not rows:
                 raise SettingError("no row has that method")
 
 
@@ -113,6 +117,8 @@ def _check_kind_of_task(preset: Preset, kind: Kind, path: Path) -> None:
         with located(path, "rows", place, place=f"rows[{place}] ({row.name})"):
             if preset.n_relations_of(row) is not None:
                 raise SettingError(f"n_relations is for discovery: with {kind}, the relations are given")
+            if row.kind == "supervised":
+                raise SettingError(f"a supervised row is for discovery: with {kind}, leave the kind out")
             if row.kind == "frozen" and (
                 kind != "few-shot" or preset.settings_of(row).get("iterations") != 0
             ):
@@ -122,11 +128,13 @@ def _check_kind_of_task(preset: Preset, kind: Kind, path: Path) -> None:
 
 
 def _settings_kind(row: Row, kind: Kind) -> type[Any]:
+    if row.kind == "supervised":
+        return learner(row.method, "supervised").settings
     return method(row.method).SETTINGS if kind == "discovery" else learner(row.method, kind).settings
 
 
 def _learns_from_no_labels(row: Row) -> bool:
-    return row.kind == "frozen" or method(row.method).LABELS == "none"
+    return row.kind == "frozen" or (row.kind == "method" and method(row.method).LABELS == "none")
 
 
 def _check_names(preset: Preset, kind: Kind, path: Path) -> None:

@@ -8,6 +8,9 @@ instances of novel relations, as in KNoRD (Hogan, Li, Shang, EMNLP 2023) and Mix
 have splits of their own. Here the 64 and 16 relations are those of RoCORE's setting, there are no unrelated pairs, and
 all relations are about equally frequent, where novel ones are rare in KNoRD.
 
+Incremental (RoCORE, section 5.5 and figure 4): a fifth of the instances of pre-defined and of novel relations is held
+out and scored together; of the others, those of pre-defined relations are labelled and those of novel ones clustered.
+
 Supervised: the scored relations are the trained ones, with 1 %, 10 % or all of the labelled instances (Peng et al.
 2020, tables 1 and 5). Few-shot: episodes over relations that are not in the training data (table 6).
 
@@ -47,7 +50,7 @@ class Task:
     notes: tuple[str, ...] = ()
     """Notes about reading the files."""
     mixed: bool = False
-    """Whether instances of labelled relations are among the fitted ones; they are scored by the names of these."""
+    """Whether instances of labelled relations are among the fitted or unseen scored ones; their names are scored."""
 
     @property
     def n_gold(self) -> int:
@@ -309,6 +312,38 @@ def mixture(known: Sequence[RelationInstance], novel: Sequence[RelationInstance]
     taken = {id(instance) for instance in labeled}
     mixed = [*(instance for instance in known if id(instance) not in taken), *novel]
     return Task(mixed, mixed, labeled, mixed=True)
+
+
+#: Share of each relation that is held out in incremental learning, as in RoCORE's tests on FewRel, about.
+_HELD_OUT = 0.2
+
+
+def incremental(data: Path) -> Task:
+    """Return FewRel's 64 pre-defined relations, labelled, and 16 novel ones, clustered; a fifth of both is scored."""
+    return held_out_of_both(predefined(data), novel(data))
+
+
+def development_incremental(draw: str) -> Callable[[Path], Task]:
+    """Return a loader of a draw of 16 relations as novel ones and the other 48 as pre-defined ones; as above."""
+
+    def load(data: Path) -> Task:
+        chosen, others = drawn(data, draw)
+        return held_out_of_both(others, chosen)
+
+    return load
+
+
+def held_out_of_both(known: Sequence[RelationInstance], novel: Sequence[RelationInstance]) -> Task:
+    """Return a task in which a fifth of the instances of each relation is scored and unseen.
+
+    Args:
+        known: Instances of relations to label.
+        novel: Instances of other relations, to cluster.
+    """
+    labeled, clustered = (drawn_share(side, 1 - _HELD_OUT, seed=0) for side in (known, novel))
+    taken = {id(instance) for instance in (*labeled, *clustered)}
+    scored = [instance for instance in (*known, *novel) if id(instance) not in taken]
+    return Task(clustered, scored, labeled, mixed=True)
 
 
 def predefined(data: Path) -> list[RelationInstance]:
@@ -654,6 +689,11 @@ PROTOCOLS: dict[str, Protocol] = {
         open_world,
         _PREDEFINED,
     ),
+    "fewrel-incremental": Protocol(
+        "labelled: four fifths of 64 relations of Wiki80; four fifths of 16 others clustered, the rest of both scored",
+        incremental,
+        _PREDEFINED,
+    ),
     "wikipedia-to-news": Protocol(
         "labelled: Wiki80; 25 other relations on New York Times text clustered and scored",
         wikipedia_to_news,
@@ -689,6 +729,14 @@ PROTOCOLS: dict[str, Protocol] = {
         f"dev-open-world-{draw}": Protocol(
             f"for development: half of 48 relations labelled, the other half mixed with the 16 of draw {draw}",
             development_open_world(draw),
+            _PREDEFINED,
+        )
+        for draw in DRAWS
+    },
+    **{
+        f"dev-incremental-{draw}": Protocol(
+            f"for development: four fifths of 48 relations labelled, of draw {draw} clustered, the rest of both scored",
+            development_incremental(draw),
             _PREDEFINED,
         )
         for draw in DRAWS

@@ -16,7 +16,7 @@ from relscout.core.settings import from_mapping, to_mapping
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.lab import learners, measuring, records
 from relscout.lab.learners import learner
-from relscout.lab.measuring import measure, measure_supervised_task, points_file
+from relscout.lab.measuring import measure, measure_supervised_task, measure_with_gold, points_file
 from relscout.lab.preset import TRIVIAL, check_rows
 from relscout.lab.protocols import (
     CORRUPTED,
@@ -172,12 +172,18 @@ class DiscoveryJobs(Jobs):
         task = with_types(self._task, types=run.row.types, corrupted=float(run.variation.get(CORRUPTED, 0)))
         keys = self._keys if task is self._task else measuring.Keys.of(task)
         labeled = None
-        if run.row.kind != "frozen" and task.labeled is not None:
+        if run.row.kind == "supervised":
+            of_clustered = [instance for instance in task.fitted if instance.relation is not None]
+            labeled = part_of([*(task.labeled or ()), *of_clustered], run.variation)
+        elif run.row.kind != "frozen" and task.labeled is not None:
             labeled = part_of(task.labeled, run.variation)
         encoder = TransformerEncoder(run.encoder, cache=self._cache)
         keys = keys if labeled is task.labeled else keys.with_labeled(labeled or ())
         setup = measuring.setup_of(run, self._preset.protocol, keys, labeled=labeled is not None)
         key = measuring.hash_of([setup, run.seed, self._fingerprint(run.encoder, encoder)])
+        if run.row.kind == "supervised":
+            work = partial(measure_with_gold, run, task, encoder, labeled=labeled or ())
+            return self._job(run, key, setup, work, None)
         points = None if run.figure is None else points_file(self._results, key, run.figure)
         probes = self._preset.probes
         work = partial(measure, run, task, encoder, labeled=labeled, points_file=points, probes=probes)

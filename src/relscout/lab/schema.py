@@ -68,8 +68,10 @@ class Row:
     name: Text
     method: Text
     """A key of ``relscout.methods.METHODS``, or of ``relscout.lab.learners.LEARNERS`` for given relations."""
-    kind: Literal["method", "frozen"] = "method"
-    """``method``, or ``frozen``: an untrained encoder, which never gets labelled instances."""
+    kind: Literal["method", "frozen", "supervised"] = "method"
+    """``method``, or ``frozen``: an untrained encoder, which never gets labelled instances. In discovery also
+    ``supervised``: a supervised method for given relations, which gets the gold relations of the clustered instances
+    too. It shows what their labels would give, and competes with no row."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method; they override those of the preset."""
     encoder: Mapping[str, Any] = field(default_factory=dict)
@@ -99,7 +101,8 @@ class Sweep:
 
     setting: Text
     """Name of the setting, or ``labeled.relations``, ``labeled.share`` or ``labeled.instances``: the amount of labelled
-    data of a row; or ``types.corrupted``: the share of entity types that are replaced by others."""
+    data of a row, which is of all relations in a supervised row; or ``types.corrupted``: the share of entity types that
+    are replaced by others."""
     values: Annotated[Distinct[Any], Field(min_length=1)]
     rows: Annotated[Distinct[Text], Field(min_length=1)]
     """Names of the rows."""
@@ -125,7 +128,7 @@ class Figure:
     """Number of gold relations among the points."""
     instances: AtLeast1 = 50
     """Maximum number of points of each relation."""
-    score: Annotated[str, OneOf(SCORES)] = "b3_f1"
+    score: Annotated[str, OneOf(tuple(dict.fromkeys((*SCORES, *OPEN_WORLD_SCORES))))] = "b3_f1"
     """The score of a sweep."""
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
 from statistics import median
 from typing import Any
 
@@ -161,9 +160,12 @@ def best_of(summaries: Sequence[Summary], scoring: str, scores: Sequence[str]) -
 
 
 def competes(summary: Summary, score: str, scoring: str) -> bool:
-    """Return whether a row may be the best; not so a trivial one whose score is perfect on any data."""
+    """Return whether a row may be the best; not so one with gold relations of what the others cluster.
+
+    Neither may a trivial one whose score is perfect on any data.
+    """
     if summary.kind != "trivial":
-        return True
+        return summary.kind != "supervised"
     return score in BALANCED and not (scoring == "majority-mapped" and summary.row == SINGLETONS)
 
 
@@ -241,7 +243,8 @@ _PAIRED = "Published (Δ): the published score, and ours minus published."
 def scores_table(measured: Measured, scoring: str, *, all_scores: bool = False) -> Table:
     """Return the table of an experiment under one scoring.
 
-    Rows: trivial ones, frozen encoders, methods, then the published ones. The best printed mean of each column is bold.
+    Rows: trivial ones, frozen encoders, methods, supervised ones, then the published ones. The best printed mean of
+    each column is bold.
 
     Args:
         measured: The preset and its records.
@@ -277,7 +280,7 @@ class _ScoresTable:
         what, meaning = MEANINGS[self.scoring]
         blocks = [
             [self._measured_row(summary) for summary in self.summaries if summary.kind == kind]
-            for kind in ("trivial", "frozen", "method")
+            for kind in ("trivial", "frozen", "method", "supervised")
         ]
         published = [self._published_row(row) for row in self.published]
         notes = self.footnotes.notes()
@@ -353,6 +356,9 @@ def sweep_table(measured: Measured, scoring: str) -> Table | None:
         return None
     footnotes = Footnotes([record for summary in swept for record in summary.records])
     shown = shown_scores(scoring)
+    if scoring == "open-world":
+        drawn = {figure.score for figure in measured.preset.figures if figure.kind == "sweep"}
+        shown |= {name: title for name, title in OPEN_WORLD_TITLES.items() if name in drawn}
     best = best_of(swept, scoring, tuple(shown))
 
     def row(summary: Summary) -> list[Cell]:
@@ -479,7 +485,8 @@ _SUPERVISED = (
     "In percent; the median over the seeds, as the paper has it, and mean ± sample standard deviation."
 )
 _FEW_SHOT = (
-    "In percent: accuracy ± its standard error over the episodes, which are the same for every row and seed."
+    "In percent; accuracy: the median over the seeds, and mean ± sample standard deviation. The episodes are the same "
+    "for every row and seed"
 )
 
 
@@ -573,7 +580,7 @@ class _SupervisedTable:
             caption=" ".join(
                 [
                     f"{described[0].upper()}{described[1:]}.",
-                    _SUPERVISED if self.supervised else _FEW_SHOT,
+                    _SUPERVISED if self.supervised else f"{_FEW_SHOT}{self._episodes_error()}.",
                     *([_PAIRED] if self.paired else []),
                 ]
             ),
@@ -585,8 +592,7 @@ class _SupervisedTable:
     def _columns(self) -> list[Column]:
         columns = [Column("row", numeric=False)]
         for score in self.scores:
-            columns.append(Column(score.title))
-            columns += [Column("mean")] if self.supervised else []
+            columns += [Column(score.title), Column("mean")]
             columns += [Column("published (Δ)")] if score.published in self.paired else []
         return [*columns, *(Column(_MORE[name]) for name in self.more), *RUN_COLUMNS[1:]]
 
@@ -606,8 +612,7 @@ class _SupervisedTable:
         ours = self.value(summary, score) if summary.records else None
         bold = ours is not None and summary.kind != "trivial" and rounded(ours.mean) == self.best[score]
         cells = [Cell(NOTHING if ours is None else percent(ours), bold=bold)]
-        if self.supervised:
-            cells.append(Cell(NOTHING if ours is None else percent(mean_std(score.values(summary)))))
+        cells.append(Cell(NOTHING if ours is None else percent(mean_std(score.values(summary)))))
         if score.published in self.paired:
             published = [
                 row.scores for row in self.published if row.row == summary.row and not summary.variation
@@ -619,20 +624,26 @@ class _SupervisedTable:
         return cells
 
     def value(self, summary: Summary, score: _Score) -> MeanStd:
-        """Return the median, or the accuracy with its standard error."""
+        """Return the median over the seeds."""
         values = score.values(summary)
-        if self.supervised:
-            return MeanStd(median(values), None, len(values))
-        errors = score.values(summary, "standard_error")
-        error = sqrt(sum(error**2 for error in errors)) / len(errors)
-        return MeanStd(sum(values) / len(values), None if summary.kind == "trivial" else error, len(values))
+        return MeanStd(median(values), None, len(values))
+
+    def _episodes_error(self) -> str:
+        """Return the largest standard error of an accuracy over its episodes, as the end of a sentence."""
+        errors = [
+            error
+            for summary in (*self.summaries, *self.swept)
+            for score in self.scores
+            for error in score.values(summary, "standard_error")
+        ]
+        return f"; the standard error over them is at most {100 * max(errors):.1f}" if errors else ""
 
     def _published_row(self, published: Published) -> list[Cell]:
         cells = [Cell(f"{published.row}, published", mark=self.footnotes.mark(published.source))]
         for score in self.scores:
             value = published.scores.get(score.published)
             cells.append(Cell(NOTHING if value is None else as_printed(value)))
-            cells += [Cell("")] if self.supervised else []
+            cells.append(Cell(""))
             cells += [Cell("")] if score.published in self.paired else []
         return [*cells, *(Cell("") for _ in self.more), *(Cell() for _ in RUN_COLUMNS[1:])]
 

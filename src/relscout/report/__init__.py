@@ -156,9 +156,12 @@ def _lead(content: Content) -> list[str]:
     none = int((discovery.assignments.relation_ids < 0).sum())
     texts = f" in {counts['texts']:,} sentences" if "texts" in counts else ""
     pairs = f", {counts['entity_pairs']:,} pairs of entities" if "entity_pairs" in counts else ""
-    chosen = "estimated" if run.get("settings", {}).get("n_relations") == "auto" else "given"
-    edited = "decisions" in run
-    how = "some were renamed, merged or dropped by hand" if edited else f"their number was {chosen}"
+    wanted = run.get("settings", {}).get("n_relations")
+    how = "their number was estimated" if wanted == "auto" else "their number was given"
+    if isinstance(wanted, int) and wanted > len(discovery.relations):
+        how = f"{wanted} were given"
+    if "decisions" in run:
+        how = "some were renamed, merged or dropped by hand"
     sentences = [
         f"{counted(len(content.instances), 'instance')}{texts}{pairs}, and "
         f"{counted(len(discovery.relations), 'relation')}; {how}."
@@ -265,6 +268,11 @@ def colour_of(place: int) -> str:
     return COLOURS[place % (len(COLOURS) - 1)]
 
 
+def symbol_of(place: int) -> str:
+    """Return Plotly's name of the point shape of the relation at a position in the order of sizes."""
+    return _SYMBOLS[place // (len(COLOURS) - 1) % len(_SYMBOLS)]
+
+
 def shown_name(text: str) -> str:
     """Return a name for the page: with visible control characters, and shortened if very long."""
     return shortened(visible(text), _LONGEST_NAME)
@@ -292,7 +300,7 @@ def data_of(content: Content) -> dict[str, Any]:
             "name": shown_name(view.relation.name),
             "size": view.relation.size,
             "colour": colour_of(place),
-            "symbol": _SYMBOLS[place // (len(COLOURS) - 1) % len(_SYMBOLS)],
+            "symbol": symbol_of(place),
             "ngrams": [[shown_name(words), weight] for words, weight in view.relation.ngrams],
             "near": [[other.id, round(value, 4)] for other, value in view.near],
             "uncertain": [places[row] for row in view.uncertain],

@@ -19,7 +19,7 @@ from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.core.surfaces import folded
 from relscout.discovery import Discovery, ParentRelation, Relation
-from relscout.discovery.relation import forward_name, hierarchy_of
+from relscout.discovery.relation import Facts, forward_name, hierarchy_of
 from relscout.io.shards import take
 
 if TYPE_CHECKING:
@@ -260,6 +260,12 @@ class FactsView:
         return id, self.per_relation.get(id, 0)
 
 
+def ranked_entities(table: Facts) -> list[MergedEntity]:
+    """Return the entities, those with most facts first, then the most mentioned."""
+    counts = table.per_entity
+    return sorted(table.entities, key=lambda entity: (-counts[entity.id], -entity.mentions, entity.id))
+
+
 def facts_view(discovery: Discovery, row_of: Mapping[str, int], *, most_rows: int) -> FactsView:
     """Select the facts and entities of the page, with at most ``most_rows`` sentences; ``row_of`` maps ids to rows."""
     table = discovery.found_facts
@@ -270,15 +276,14 @@ def facts_view(discovery: Discovery, row_of: Mapping[str, int], *, most_rows: in
         chosen = [row_of[id] for id in fact.evidence[: min(_SENTENCES, left)]]
         left -= len(chosen)
         rows.append(chosen)
-    counts = table.per_entity
-    ranked = sorted(table.entities, key=lambda entity: (-counts[entity.id], -entity.mentions, entity.id))
+    ranked = ranked_entities(table)
     return FactsView(
         facts=listed,
         rows=rows,
         total=len(table.facts),
         entities=ranked[:MOST_ENTITIES],
         total_entities=len(ranked),
-        per_entity=counts,
+        per_entity=table.per_entity,
         per_relation=Counter(fact.relation_id for fact in table.facts),
     )
 

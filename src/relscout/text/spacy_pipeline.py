@@ -37,7 +37,10 @@ _OTHER_COMPONENTS = (
 #: spaCy's own components that mark no entities, and that of relscout.
 _WITHOUT_ENTITIES = frozenset(_OTHER_COMPONENTS.split())
 #: Increased whenever the annotations of the same document change.
-_SCHEME = 1
+_SCHEME = 2
+#: Parts of dates that ``en_core_web_sm`` often marks as countries of their own.
+_ERAS = frozenset({"A.D.", "AD", "B.C.", "BC", "B.C.E.", "BCE", "C.E.", "CE"})
+_BEFORE_ERAS = frozenset({"century", "centuries", "millennium", "millennia"})
 
 
 class SpacyPipeline:
@@ -214,10 +217,10 @@ def marks_entities(nlp: Language, names: Iterable[str]) -> bool:
 def marked_sentences(doc: Doc, passage: Passage) -> Iterator[MarkedSentence]:
     """Yield the sentences of the document of a passage with its entities and syntax.
 
-    An entity that crosses the end of a sentence is left out.
+    An entity that crosses the end of a sentence is left out, and so is the era of a date.
     """
     for sentence in sentences_of(doc):
-        mentions = [_mention(entity, sentence.start_char) for entity in sentence.ents]
+        mentions = [_mention(entity, sentence.start_char) for entity in sentence.ents if not _is_era(entity)]
         yield marked_sentence(passage, sentence.start_char, sentence.end_char, mentions, parse_of(sentence))
 
 
@@ -248,6 +251,15 @@ def parse_of(sentence: Span | Doc) -> Parse | None:
         tags=tuple(token.pos_ for token in tokens),
         lemmas=tuple(token.lemma_ or token.text for token in tokens),
     )
+
+
+def _is_era(entity: Span) -> bool:
+    """Return whether an entity is the era of a date: "980 B.C.", "the 7th century A.D.", "A.D. 70"."""
+    doc, start, end = entity.doc, entity.start, entity.end
+    if entity.text not in _ERAS:
+        return False
+    before = start > 0 and (doc[start - 1].text[0].isdigit() or doc[start - 1].lower_ in _BEFORE_ERAS)
+    return before or (end < len(doc) and doc[end].text[0].isdigit())
 
 
 def _mention(entity: Span, shift: int) -> Mention:

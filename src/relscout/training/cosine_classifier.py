@@ -25,6 +25,7 @@ from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder, can_turn, turned_by
 from relscout.training.checkpointing import EpochResult, TrainingState
 from relscout.training.loop import batches_by_length, train
+from relscout.training.neighbourhoods import Neighbourhoods
 
 if TYPE_CHECKING:
     import torch
@@ -69,6 +70,8 @@ class CosineClassifierSettings:
 
 #: In :attr:`Heads.inverse_of`: the inverse is none of the labelled relations.
 NO_INVERSE = -1
+#: In the classes of instances: an instance without a label, which the teacher's neighbourhoods are learnt from.
+UNLABELED = -1
 
 
 @dataclass(frozen=True)
@@ -104,10 +107,11 @@ class CosineClassifierTrainer:
     Args:
         encoder: The encoder to train.
         prepared: The labelled instances.
-        classes: Relation of each (N,), int64, from 0.
+        classes: Relation of each (N,), int64, from 0; ``UNLABELED`` without a label.
         settings: See :class:`CosineClassifierSettings`.
         seed: Random seed of the initial directions (or of the instances that they are means of), batches and dropout.
         heads: Sets of the relations; one by default.
+        neighbourhoods: Those of a teacher, by content; their loss is added.
 
     Raises:
         SettingError: ``inverses`` is set, but head and tail cannot be exchanged in the encoder's vectors.
@@ -122,9 +126,11 @@ class CosineClassifierTrainer:
         settings: CosineClassifierSettings,
         seed: int,
         heads: Heads | None = None,
+        neighbourhoods: Neighbourhoods | None = None,
     ) -> None:
         import torch
 
+        self._neighbourhoods = neighbourhoods
         self._encoder, self._prepared, self._settings, self._seed = encoder, prepared, settings, seed
         of_content = np.empty(len(prepared.lengths), dtype=np.int64)
         of_content[prepared.row_of] = classes
@@ -194,7 +200,9 @@ class CosineClassifierTrainer:
             losses.append(step.loss)
             if step.ends_epoch:
                 encoder.train(False)
-                yield EpochResult(step.epoch, float(np.mean(losses)), correct / seen)
+                if self._neighbourhoods is not None:
+                    self._neighbourhoods.clear()
+                yield EpochResult(step.epoch, float(np.mean(losses)), correct / max(seen, 1))
                 losses, correct, seen = [], 0, 0
 
     def _random(self) -> torch.Tensor:
@@ -260,15 +268,20 @@ class CosineClassifierTrainer:
         gold = self._classes[torch.from_numpy(rows).to(self._classes.device)]  # (B,)
         if settings.inverses:
             h = torch.cat([h, turned_by(self._encoder.base, h)])  # (2B, D)
-            gold = torch.cat([gold, self._backwards[gold]])
-        cosines = (
-            dropout(normalize(h, dim=1), settings.supervised_dropout) @ normalize(self._directions, dim=1).T
-        )
-        scores = settings.sharpness * cosines  # (2B, R)
+            gold = torch.cat([gold, torch.where(gold == UNLABELED, UNLABELED, self._backwards[gold])])
+        h = normalize(h, dim=1)
+        labeled = gold != UNLABELED
+        gold = gold[labeled]
+        cosines = dropout(h, settings.supervised_dropout)[labeled] @ normalize(self._directions, dim=1).T
+        scores = settings.sharpness * cosines  # (L, R), L labelled ones of 2B
         if self._n_sets > 1:
             scores = scores.masked_fill(self._set_of[gold][:, None] != self._set_of, -torch.inf)
         right = int((scores.detach().argmax(dim=1) == gold).sum())
-        return cross_entropy(scores, gold), right, len(gold)
+        # a batch may have no labelled instance
+        loss = cross_entropy(scores, gold) if len(gold) else scores.sum()
+        if self._neighbourhoods is not None:
+            loss = loss + self._neighbourhoods.loss(rows, h)
+        return loss, right, len(gold)
 
     def _batches(self, epoch: int) -> Sequence[NDArray[np.int64]]:
         random = generator(self._seed, f"batches {epoch}")

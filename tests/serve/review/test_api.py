@@ -13,8 +13,11 @@ import pytest
 
 from relscout.discovery import Discovery
 from relscout.discovery.decisions import Decisions
+from relscout.report.content import projected
 from relscout.serve.api import Service
 from relscout.serve.review.questions import Pool, questions
+from relscout.serve.review.state import Review
+from relscout.serve.review.views import View
 from relscout.serve.review.work import Worker
 from tests.serve.conftest import ask
 from tests.serve.review.conftest import HOSTILE
@@ -116,6 +119,9 @@ def test_decisions_are_made_undone_exported_and_seen_by_other_tabs(
         ({"merge": [0, 0]}, "at least two different relations"),
         ({"transfer": 0.5}, "no sentence was judged yet"),
         ({"transfer": 9}, "step.transfer.transfer"),
+        ({"recalibrate": "relatedness"}, "this run does not estimate which pairs are related"),
+        ({"recalibrate": "all"}, "step.recalibrate.recalibrate"),
+        ({"reject": ["a"], "relation": 0, "of": "all"}, "step.reject.of"),
         ({"__proto__": 1, "drop": 1}, "unknown field"),
     ],
 )
@@ -143,9 +149,9 @@ def test_other_origins_and_forms_decide_nothing(reviewed: Making) -> None:
 
 def test_the_page_needs_no_key_and_its_data_do(reviewed: Making) -> None:
     service = reviewed(host="0.0.0.0", key="secret")  # noqa: S104 - nothing listens
-    for path in ("", "/style.css", "/review.js", "/theme.js"):
+    for path in ("", "/style.css", "/review.js", "/pictures.js", "/theme.js"):
         assert ask(service, "GET", f"/review{path}").status_code == 200
-    for path in ("overview", "facts", "decisions.json", "questions", "events"):
+    for path in ("overview", "facts", "decisions.json", "questions", "events", "map", "entities", "graph"):
         assert ask(service, "GET", f"/review/api/{path}").status_code == 401
     assert ask(service, path="/review/api/decisions", json={}).status_code == 401
     allowed = ask(service, "GET", "/review/api/overview", headers={"authorization": "Bearer secret"})
@@ -161,8 +167,8 @@ def test_the_page_allows_no_inline_script_and_nothing_from_elsewhere(reviewed: M
     assert page.headers["x-content-type-options"] == "nosniff"
     assert "<style" not in page.text
     assert " style=" not in page.text
-    assert page.text.count("<script src=") == page.text.count("<script") == 2
-    for path in ("../api.py", "..%2f..%2fapi.py", "templates/review.html", "review.css"):
+    assert page.text.count("<script src=") == page.text.count("<script") == 3
+    for path in ("../api.py", "..%2f..%2fapi.py", "templates/review.html", "review.css", "other.js"):
         assert ask(service, "GET", f"/review/{path}").status_code == 404
     everything = "".join(
         ask(service, "GET", f"/review/api/{path}").text for path in ("overview", "facts", "work", "questions")
@@ -202,6 +208,62 @@ def test_the_first_question_has_the_highest_gain(base: Discovery) -> None:
         for one in unit
     ]
     assert gains[rows.index(asked.row)] == pytest.approx(max(gains), rel=1e-4)
+
+
+def test_the_map_has_places_when_vectors_are_known_and_relations_after_decisions(
+    reviewed: Making, base: Discovery, worker: Worker
+) -> None:
+    service = reviewed()
+    assert (get(service, "map")["ready"], get(service, "map")["ids"]) == (False, [])
+    worker.start("vectors")
+    assert ended(service)["state"] == "done"
+    before = get(service, "map")
+    instances = Pool.of(base).instances
+    assert before["ids"] == [instance.id for instance in instances]
+    expected = projected(base.model.transform(list(instances)))
+    np.testing.assert_allclose(np.column_stack([before["x"], before["y"]]), expected, atol=1e-3)
+    first = base.relations[0].id
+    post(service, {"drop": first}, key="1")
+    after = get(service, "map")
+    assert (after["x"], after["y"]) == (before["x"], before["y"])
+    assert after["relations"] == [-1 if id == first else id for id in before["relations"]]
+    id = before["ids"][0]
+    assert get(service, f"sentence?id={id}")["id"] == id
+    assert ask(service, "GET", "/review/api/sentence?id=none").status_code == 404
+
+
+def test_entities_are_searched_merged_and_drawn(reviewed: Making, base: Discovery) -> None:
+    service = reviewed()
+    whole = get(service, "entities?limit=200")
+    assert whole["total"] == len(whole["entities"]) == len(base.entities())
+    counts = [each["facts"] for each in whole["entities"]]
+    assert counts == sorted(counts, reverse=True)
+    assert sum(counts) == 2 * len(base.facts())
+    rome = get(service, "entities?search=ROME")["entities"]
+    assert [each["name"] for each in rome] == ["Rome"]
+    first, second = whole["entities"][:2]
+    assert post(service, {"merge_entities": [first["id"], second["id"]]}, key="1").status_code == 200
+    merged = get(service, "entities?limit=200")
+    assert merged["total"] == whole["total"] - 1
+    joined = next(each for each in merged["entities"] if first["name"] in each["aliases"])
+    assert second["name"] in joined["aliases"]
+    graph = get(service, "graph")
+    assert len(graph["entities"]) == min(70, len(graph["entities"])) > 0
+    assert all(0 <= head < len(graph["entities"]) for head, _, _ in graph["links"])
+    assert {id for *_, id in graph["links"]} <= {relation.id for relation in base.relations}
+
+
+def test_what_takes_time_is_computed_once_for_a_state(
+    reviewed: Making, base: Discovery, worker: Worker
+) -> None:
+    service = reviewed()
+    assert get(service, "graph") == get(service, "graph")
+    state = worker.review.state
+    view = View(state, base)
+    assert view.graph is view.graph
+    assert view.rows_by_id is view.rows_by_id
+    post(service, {"rename": base.relations[0].id, "to": "made by"}, key="1")
+    assert get(service, "graph")["state"] == 1
 
 
 def test_a_relation_is_split_as_proposed(reviewed: Making, base: Discovery) -> None:
@@ -244,6 +306,39 @@ def test_a_transfer_is_previewed_accepted_and_saved_as_a_run(
     run = Discovery.load(tmp_path / "run-reviewed")
     assert {relation.id: relation.size for relation in run.relations} == after
     assert finished(service, "save")["saved"]["name"] == "run-reviewed-2"
+
+
+def test_a_recalibration_is_previewed_and_accepted(plain: Discovery, tmp_path: Path) -> None:
+    review = Review(plain, tmp_path / "log")
+    worker = Worker(review, tmp_path / "run")
+    instances, ids = plain.assignments.instances, plain.assignments.relation_ids
+    related = plain.assignments.related
+    assert related is not None
+    strongest = sorted(np.flatnonzero(ids >= 0).tolist(), key=lambda row: -float(related[row]))
+    for number, row in enumerate(strongest[1:6]):
+        step = {"reject": [instances[row].id], "relation": int(ids[row])}
+        review.decide(step, author="a", state=number, key=str(number))
+    worker.start("recalibrate")
+    end = time.monotonic() + 60
+    while worker.status.state == "running":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    preview = worker.status.preview
+    assert preview is not None, worker.status
+    assert (preview.calibration.related, preview.calibration.unrelated) == (0, 5)  # type: ignore[union-attr]
+    assert preview.calibration.changes[-1][0] > preview.calibration.changes[-1][1]  # type: ignore[union-attr]
+    before = review.state.run.assignments.relation_ids
+    review.decide(preview.step, author="a", state=preview.state, key="accept")
+    after = review.state.run
+    assert preview.moved == int((before != after.assignments.relation_ids).sum()) > 0
+    assert {movement.target for movement in preview.movements} == {"no relation"}
+    assert preview.facts_after == len(after.facts())
+    entry = review.state.entries[-1]
+    assert View(review.state, plain).sentence_about(entry) == "relatedness recalibrated by the judgements"
+    review.decide({"undo": entry.number}, author="a", state=entry.number, key="undo")
+    np.testing.assert_array_equal(review.state.run.assignments.relation_ids, before)
+    worker.close()
+    review.close()
 
 
 def test_work_waits_for_other_work(reviewed: Making, worker: Worker) -> None:

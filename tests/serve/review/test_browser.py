@@ -13,6 +13,7 @@ import pytest
 
 from relscout.discovery import Discovery
 from relscout.discovery.decisions import Decisions
+from relscout.report.content import ranked_entities
 from relscout.serve.review.work import Worker
 from tests.serve.review.conftest import HOSTILE
 
@@ -147,6 +148,9 @@ def test_thirty_questions_would_do_and_answers_reach_the_new_run(
     assert [judged[asked[place]] for place in (1, 4)] == [-1, -1]
     assert "5 answers in this tab" in opened.inner_text("#ask-count")
     opened.keyboard.press("5")
+    opened.keyboard.press("c")
+    opened.wait_for_selector("#result .warning")
+    assert "does not estimate which pairs are related" in opened.inner_text("#result .warning")
     opened.keyboard.press("t")
     opened.wait_for_selector("#moves")
     assert "by 5 judgements" in opened.inner_text("#moves")
@@ -202,10 +206,27 @@ def test_facts_are_searched_confirmed_and_rejected(opened: Any, worker: Worker, 
     saved(opened, "confirmed as")
     opened.keyboard.press("n")
     saved(opened, "rejected as")
+    yes, no = worker.review.export().steps
+    # a wrong fact may only have the wrong relation
+    assert (yes.get("of"), no["of"]) == ("fact" if base.facts()[0].support > 1 else None, "fact")
     until(lambda: len(worker.review.state.run.facts()) < total)
     until(lambda: f"of {len(worker.review.state.run.facts())} facts" in opened.inner_text("#fact-count"))
     opened.fill("#fact-search", "nothing like this")
     until(lambda: opened.inner_text("#fact-count") == "0 of 0 facts")
+
+
+def test_that_a_pair_has_no_relation_is_confirmed(opened: Any, worker: Worker, base: Discovery) -> None:
+    opened.keyboard.press("]")
+    opened.wait_for_selector("#relation .judge li")
+    opened.keyboard.press("n")
+    saved(opened, "rejected as")
+    opened.locator("#relation-list button", has_text="no relation").click()
+    until(lambda: opened.inner_text("#relation h2") == "no relation")
+    opened.keyboard.press("n")
+    saved(opened, "confirmed to have no relation")
+    steps = worker.review.export().steps
+    assert [step["relation"] for step in steps][1] == -1
+    assert steps[0]["reject"] == steps[1]["reject"]
 
 
 def test_decisions_are_listed_undone_and_exported(
@@ -264,6 +285,8 @@ VIEWS = {
     "3": "#fact-list li",
     "4": "#decision-list li",
     "5": "#result h3",
+    "6": "#map-plot path",
+    "7": "#entity-list li",
 }
 
 
@@ -275,6 +298,72 @@ def judge_first(page: Any) -> None:
     saved(page, "confirmed as")
 
 
+@pytest.fixture
+def mapped(worker: Worker) -> None:
+    """Wait until the places of the sentences are known."""
+    worker.start("vectors")
+    until(lambda: worker.status.state == "done")
+
+
+@pytest.mark.usefixtures("mapped")
+def test_sentences_are_picked_on_the_map_and_judged(opened: Any, worker: Worker, base: Discovery) -> None:
+    opened.keyboard.press("6")
+    opened.wait_for_selector("#map-plot path")
+    assert opened.locator("#map-plot path").count() == len(base.assignments.instances)
+    opened.keyboard.press("]")
+    largest = opened.locator("#map-list button[aria-pressed=true]")
+    assert largest.count() == 1
+    relation = int(largest.get_attribute("data-relation"))
+    faded = opened.locator("#map-plot path.is-faded").count()
+    assert faded == len(base.assignments.instances) - base.relation(relation).size
+    opened.keyboard.press("j")
+    opened.wait_for_selector("#map-sentence .question")
+    first = opened.locator("#map-sentence .question").get_attribute("data-id")
+    opened.keyboard.press("n")
+    saved(opened, "rejected as")
+    until(lambda: opened.inner_text("#map-sentence h3") == "no relation")
+    assert worker.review.state.run.run["corrections"]["judged"] == {first: -1}
+    until(lambda: opened.locator("#map-list button", has_text="no relation").count() == 1)
+    opened.keyboard.press("j")
+    until(lambda: opened.locator("#map-sentence .question").get_attribute("data-id") != first)
+    opened.locator("#map-plot").click(position={"x": 30, "y": 30})
+    until(lambda: opened.locator("#map-plot .ring").count() == 1)
+
+
+def test_entities_are_searched_merged_split_and_lead_to_facts(
+    opened: Any, worker: Worker, base: Discovery
+) -> None:
+    opened.keyboard.press("7")
+    opened.wait_for_selector("#entity-list li")
+    opened.wait_for_selector("#graph-plot circle.node")
+    total = len(base.entities())
+    first, second = ranked_entities(base.found_facts)[:2]
+    assert f"of {total} entities" in opened.inner_text("#entity-count")
+    opened.keyboard.press("g")
+    opened.fill("#merge-search", second.name)
+    until(lambda: opened.locator("#merge-entity").input_value() == second.id)
+    opened.locator("#dialog-yes").click()
+    saved(opened, "2 entities merged")
+    until(lambda: f"of {total - 1} entities" in opened.inner_text("#entity-count"))
+    opened.keyboard.press("/")
+    opened.keyboard.type(second.name)
+    until(lambda: "1 of 1 entities" in opened.inner_text("#entity-count"))
+    assert first.name in opened.inner_text("#entity-list")
+    opened.locator("#entity-list li").click()
+    opened.keyboard.press("s")
+    opened.locator("#dialog-body .choice", has_text=second.name).click()
+    opened.locator("#dialog-yes").click()
+    saved(opened, "split from an entity")
+    until(lambda: "also" not in opened.inner_text("#entity-list"))
+    assert len(worker.review.state.run.entities()) == total
+    opened.keyboard.press("f")
+    opened.wait_for_selector("#fact-list li")
+    assert opened.input_value("#fact-search") == second.name
+    kinds = [next(iter(step)) for step in worker.review.export().steps]
+    assert kinds == ["merge_entities", "split_entity"]
+
+
+@pytest.mark.usefixtures("mapped")
 def test_every_view_is_accessible_in_both_themes(browser: Any, address: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
 
@@ -297,6 +386,7 @@ def test_every_view_is_accessible_in_both_themes(browser: Any, address: str) -> 
         assert problems(page) == []
 
 
+@pytest.mark.usefixtures("mapped")
 def test_every_view_fits_on_a_phone(browser: Any, address: str) -> None:
     with tab(browser, address) as page:
         page.set_viewport_size({"width": 390, "height": 844})

@@ -15,13 +15,13 @@ from pydantic import Field
 from relscout.clustering.choose_k import choose_k
 from relscout.clustering.kmeans import means, nearest, soft_assignment, spread, started_kmeans
 from relscout.clustering.neighbours import nearest_others
-from relscout.clustering.within_class import Whitening
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
 from relscout.core.settings import AtLeast1, Rate, from_mapping, settings_class, to_mapping
 from relscout.encoders import Encoder, loss_warnings
+from relscout.encoders.whitening import WithinClassProjection
 from relscout.methods.estimator import NRelations
 from relscout.methods.selfore import SelfORE, SelfORESettings
 from relscout.methods.unrelated.detector import (
@@ -172,8 +172,8 @@ class Sorting:
         bias: How much nearer the mean of a novel relation must be, as a squared distance, at least 0.
     """
 
-    view: Whitening
-    plain: Whitening
+    view: WithinClassProjection
+    plain: WithinClassProjection
     centroids: NDArray[np.float32]
     variance: float
     around: NDArray[np.float32]
@@ -205,7 +205,7 @@ class Sorting:
         Raises:
             InputError: The labelled vectors do not differ.
         """
-        view = Whitening.of(labelled, classes, shrinkage=settings.shrinkage)
+        view = WithinClassProjection.of(labelled, classes, shrinkage=settings.shrinkage)
         seen = view(labelled)
         centroids = means(seen, classes, int(classes.max()) + 1)
         variance = spread(
@@ -217,7 +217,7 @@ class Sorting:
         known = at_most(labelled, _MOST, random)
         # not more of the corpus than is labelled, or any instance would have too few labelled neighbours
         both = np.concatenate([known, at_most(vectors, max(len(known), _FEWEST), random)])
-        plain = Whitening.of(both, np.zeros(len(both), dtype=np.int64), shrinkage=1.0)
+        plain = WithinClassProjection.of(both, np.zeros(len(both), dtype=np.int64), shrinkage=1.0)
         around = plain(both)
         n_neighbours = int(np.clip(_NEAR * len(around), 1, min(settings.neighbours, len(around) - 1)))
         none = np.empty((0, centroids.shape[1]), dtype=np.float32)
@@ -326,7 +326,8 @@ class Sorting:
     def restored(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """Return the sorting that :meth:`arrays` saved."""
         view, plain = (
-            Whitening(arrays[f"{prefix}mean"], arrays[f"{prefix}matrix"]) for prefix in ("", "plain_")
+            WithinClassProjection(arrays[f"{prefix}mean"], arrays[f"{prefix}matrix"])
+            for prefix in ("", "plain_")
         )
         n_labelled, n_neighbours, least = arrays["counts"].tolist()
         return cls(

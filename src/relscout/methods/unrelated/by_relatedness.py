@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -38,6 +39,13 @@ _HOLDS = (1.05, 1.32)
 _HALF = 0.5
 #: The same for single sentences, where facts that were read by hand were related more often than expected without it.
 _SENTENCES_HOLD = (1.0, 0.4)
+#: Number of judgements that the model as it is weighs as much as, in a recalibration by a review. A reader who answers
+#: thirty questions moves it by a quarter of the way.
+_PRIOR_JUDGEMENTS = 100.0
+#: Least slope of a recalibration.
+_LEAST_SLOPE = 0.1
+#: Log odds by which a threshold is lowered, more than the rounding of float32, so that the pair at it is kept.
+_SLACK = 1e-5
 #: Share of related pairs in the training data of a model whose card does not have it.
 _BASE_RATE = 0.13
 
@@ -180,11 +188,74 @@ class RelatednessDetector:
         self.thresholds = own
         self.share = float((probabilities < own[relations]).mean())
 
-    def _line(self, probabilities: NDArray[np.float32], precision: float) -> float:
-        """Return the lowest probability of a kept pair at which the kept pairs reach the expected precision."""
+    def judged_line(
+        self, odds: NDArray[np.float64], related: Sequence[bool], *, corpus: NDArray[np.float64]
+    ) -> tuple[float, float]:
+        """Return slope and shift of the log odds for judged pairs, near 1 and 0 for a few.
+
+        Platt scaling (Platt: "Probabilistic Outputs for Support Vector Machines", 1999). The prior is that the model is
+        right, with the weight of 100 judgements of pairs that are drawn by their probabilities. People judge whether
+        the pair is related at all, so the log odds are compared as those of the thresholds.
+
+        Args:
+            odds: Log odds of the judged pairs (J,), before any recalibration.
+            related: Whether each is related (J).
+            corpus: Log odds of all pairs of the corpus (N,), before any recalibration.
+        """
+        from sklearn.linear_model import LogisticRegression
+
+        slope, shift = self._holds
+        # pairs with about the same log odds together: as exact as a few judgements can need
+        places, counts = np.unique(np.round(slope * corpus + shift, 1), return_counts=True)
+        expected = _logistic(places)
+        weights = counts * expected
+        weights *= _PRIOR_JUDGEMENTS / weights.sum()
+        points = np.concatenate([places, places, slope * odds + shift])
+        labels = np.concatenate(
+            [np.ones(len(places)), np.zeros(len(places)), np.asarray(related, dtype=np.float64)]
+        )
+        learner = LogisticRegression(C=np.inf).fit(
+            points[:, None],
+            labels,
+            sample_weight=np.concatenate([weights * expected, weights * (1 - expected), np.ones(len(odds))]),
+        )
+        # a negative slope would turn the order of the pairs
+        own_slope = max(float(learner.coef_[0, 0]), _LEAST_SLOPE)
+        return own_slope, ((own_slope - 1) * shift + float(learner.intercept_[0])) / slope
+
+    def rescaled(
+        self, slope: float, shift: float, *, probabilities: NDArray[np.float32], wanted: Share | None
+    ) -> Self:
+        """Return the detector with other log odds, and thresholds that keep what it is to keep by the new ones.
+
+        The common threshold is set again. Thresholds of relations keep their distances from it, in the old log odds.
+
+        Args:
+            slope: Factor of the log odds.
+            shift: What is added to them.
+            probabilities: Probabilities of all pairs of the corpus (N,), as of this detector.
+            wanted: As for :meth:`set_threshold`.
+        """
+        before, after = copy.copy(self), copy.copy(self)
+        model_slope, model_shift = self.model.judged
+        after.model = replace(self.model, judged=(slope * model_slope, slope * model_shift + shift))
+        before.set_threshold(probabilities, wanted)
+        after.set_threshold(rescaled(probabilities, slope, shift), wanted)
+        moved = log_odds(after.thresholds) - (slope * log_odds(before.thresholds) + shift)
+        after.thresholds = _logistic(slope * log_odds(self.thresholds) + shift + moved - _SLACK)
+        return after
+
+    @property
+    def _holds(self) -> tuple[float, float]:
+        """Slope and shift that turn the log odds into those that a pair is related at all."""
         of_documents = (self.model.card or {}).get("holds", _HOLDS)
         slope, shift = of_documents if self.connected else _SENTENCES_HOLD
-        holds = _logistic(slope * _log_odds(probabilities) + shift).astype(np.float32)
+        return float(slope), float(shift)
+
+    def _line(self, probabilities: NDArray[np.float32], precision: float) -> float:
+        """Return the lowest probability of a kept pair at which the kept pairs reach the expected precision."""
+        slope, shift = self._holds
+        holds = _logistic(slope * log_odds(probabilities) + shift).astype(np.float32)
         line = threshold_for(holds, precision)
         if line == 0 or not len(holds):
             return line
@@ -203,7 +274,7 @@ class RelatednessDetector:
         lines = self.thresholds[
             relations if len(self.thresholds) > 1 else np.zeros(len(relations), dtype=np.int64)
         ]
-        margin = _log_odds(lines) - _log_odds(probabilities)
+        margin = log_odds(lines) - log_odds(probabilities)
         # a pair at its threshold is kept
         return np.where(
             probabilities >= lines,
@@ -275,7 +346,7 @@ def checked_precision(precision: float) -> float:
 
 def _adjusted_threshold(probabilities: NDArray[np.float32], base_rate: float) -> float:
     """Return the original probability at which the adjusted one is one half."""
-    odds = np.exp(_log_odds(probabilities))
+    odds = np.exp(log_odds(probabilities))
     before = base_rate / (1 - base_rate)
     share = base_rate
     for _ in range(_PRIOR_STEPS):
@@ -286,7 +357,13 @@ def _adjusted_threshold(probabilities: NDArray[np.float32], base_rate: float) ->
     return 1 / (1 + factor)
 
 
-def _log_odds(values: NDArray[Any]) -> NDArray[np.float64]:
+def rescaled(probabilities: NDArray[np.float32], slope: float, shift: float) -> NDArray[np.float32]:
+    """Return probabilities (N,), float32, with slope and shift of their log odds changed."""
+    return _logistic(slope * log_odds(probabilities) + shift).astype(np.float32)
+
+
+def log_odds(values: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the log odds (N,), float64, of probabilities (N,), from -14 to 14."""
     clipped = np.clip(np.asarray(values, dtype=np.float64), _EPSILON, 1 - _EPSILON)
     return np.asarray(np.log(clipped / (1 - clipped)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -232,6 +233,46 @@ class NoRelationWrapper(Estimator):
             return None
         return self._detector.probabilities(instances, encoder=self.encoder, progress=progress, sets=sets)
 
+    @property
+    def relatedness_detector(self) -> RelatednessDetector | None:
+        """The detector, if it is the relatedness model."""
+        return self._detector if isinstance(self._detector, RelatednessDetector) else None
+
+    def recalibrated(self, slope: float, shift: float, *, related: NDArray[np.float32]) -> Self:
+        """Return the fitted method with other log odds of relatedness; attributes of the fit stay.
+
+        Args:
+            slope: Factor of the log odds.
+            shift: What is added to them.
+            related: Probability of each pair of the corpus (N,), float32, as of this method.
+
+        Raises:
+            SettingError: The detector is not the relatedness model.
+        """
+        if self.relatedness_detector is None:
+            raise SettingError("relatedness is not estimated here, so it cannot be recalibrated")
+        share, other = self._choice.share, copy.copy(self)
+        other._detector = self.relatedness_detector.rescaled(
+            slope, shift, probabilities=related, wanted=None if share == "judged" else share
+        )
+        return other
+
+    def with_no_relation(
+        self, shares: NDArray[np.float32], related: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Return what :meth:`predict_proba` returns (N, K + 1), float32, where its parts are known.
+
+        Args:
+            shares: Probabilities of the method's relations (N, K).
+            related: Probability that each pair is related (N,).
+
+        Raises:
+            SettingError: The detector is not the relatedness model.
+        """
+        if self.relatedness_detector is None:
+            raise SettingError("relatedness is not estimated here")
+        return append_no_relation(shares, self.relatedness_detector.none(related, shares.argmax(axis=1)))
+
     @contextmanager
     def _cached(self) -> Iterator[None]:
         """Cache the encoder's vectors on disk within the block, so that none is computed twice."""
@@ -429,7 +470,7 @@ class NoRelationWrapper(Estimator):
             return append_no_relation(shares, self._none(self._detector, instances, progress))
         if related is None:
             related = self._detector.probabilities(instances, encoder=self.encoder, progress=progress)
-        return append_no_relation(shares, self._detector.none(related, shares.argmax(axis=1)))
+        return self.with_no_relation(shares, related)
 
     def _none(
         self, detector: Detector, instances: Sequence[RelationInstance], progress: Progress

@@ -20,12 +20,16 @@ from relscout.serve.review.questions import questions
 from relscout.serve.review.schemas import (
     DecideRequest,
     DecideResponse,
+    EntitiesPage,
     Events,
     FactsPage,
+    Graph,
+    MapView,
     Overview,
     Proposal,
     Question,
     Questions,
+    Sentence,
     Sentences,
     SplitRequest,
     Work,
@@ -37,8 +41,8 @@ from relscout.serve.review.work import Worker
 
 #: The page, and what it loads; they hold nothing of the run, so that they need no key.
 PAGE = "/review"
-_STYLE, _SCRIPT, _THEME = (f"{PAGE}/{name}" for name in ("style.css", "review.js", "theme.js"))
-ASSETS = frozenset({PAGE, _STYLE, _SCRIPT, _THEME})
+_SCRIPTS = ("theme.js", "review.js", "pictures.js")
+ASSETS = frozenset({PAGE, *(f"{PAGE}/{name}" for name in ("style.css", *_SCRIPTS))})
 #: Nothing inline, and nothing from elsewhere. Colours of relations are set by the script as properties.
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; "
@@ -71,8 +75,13 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
     """Return the routes of a review; the worker does what takes time."""
     router = APIRouter(prefix=PAGE, tags=["review"])
 
+    latest: list[View] = []
+
     def view() -> View:
-        return View(review.state, review.base)
+        state = review.state
+        if not latest or latest[0].state is not state:
+            latest[:] = [View(state, review.base)]
+        return latest[0]
 
     @router.get("", include_in_schema=False)
     def page() -> HTMLResponse:
@@ -82,13 +91,11 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
     def style() -> Response:
         return Response(f"{asset('style.css')}\n{_file('review.css')}", media_type="text/css; charset=utf-8")
 
-    @router.get("/review.js", include_in_schema=False)
-    def script() -> Response:
-        return Response(_file("review.js"), media_type="text/javascript; charset=utf-8")
-
-    @router.get("/theme.js", include_in_schema=False)
-    def theme() -> Response:
-        return Response(_file("theme.js"), media_type="text/javascript; charset=utf-8")
+    @router.get("/{name}.js", include_in_schema=False)
+    def script(name: Annotated[str, Path(pattern="^[a-z]+$")]) -> Response:
+        if f"{name}.js" not in _SCRIPTS:
+            raise HTTPError(404, "not_found", "there is no such script")
+        return Response(_file(f"{name}.js"), media_type="text/javascript; charset=utf-8")
 
     @router.get("/api/overview", summary="Return all relations and decisions")
     def overview() -> Overview:
@@ -107,6 +114,27 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
         if relation >= 0:
             _checked(now, relation)
         return now.sentences(relation, order=order, offset=offset, limit=limit)
+
+    @router.get("/api/sentence", summary="Return a sentence by its id")
+    def sentence(id: Annotated[str, Query(max_length=10_000)]) -> Sentence:
+        now = view()
+        if id not in now.rows_by_id:
+            raise HTTPError(404, "not_found", "there is no such sentence")
+        return now.sentence(now.rows_by_id[id])
+
+    @router.get("/api/map", summary="Return sentences in the plane, similar ones near each other")
+    def sentence_map() -> MapView:
+        return view().map(worker.pool.instances, worker.places)
+
+    @router.get("/api/entities", summary="Return entities, those with most facts first")
+    def entities(
+        search: Annotated[str, Query(max_length=1_000)] = "", offset: Offset = 0, limit: Limit = 50
+    ) -> EntitiesPage:
+        return view().entities(search=search, offset=offset, limit=limit)
+
+    @router.get("/api/graph", summary="Return the most connected entities")
+    def graph() -> Graph:
+        return view().graph
 
     @router.get("/api/facts", summary="Return facts with their sentences")
     def facts(
@@ -193,7 +221,9 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
     def work() -> Work:
         return worker.status
 
-    @router.post("/api/work", summary="Preview a transfer of the judgements, or save the new run")
+    @router.post(
+        "/api/work", summary="Preview a transfer or recalibration by the judgements, or save the new run"
+    )
     def start(request: WorkRequest) -> Work:
         try:
             return worker.start(request.task)

@@ -15,6 +15,10 @@ Key = Annotated[Text, Field(min_length=1, max_length=100)]
 Ids = Annotated[list[Name], Field(min_length=1, max_length=100_000)]
 
 
+#: What was judged. Only judgements of sentences say whether a sentence relates its pair.
+Of = Literal["sentence", "fact"]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -59,19 +63,27 @@ class Confirm(_Strict):
     confirm: Ids
     relation: Number
     name: Name | None = Field(None, description="Name of the relation, if it is a new one.")
+    of: Of | None = None
 
 
 class Reject(_Strict):
-    """Sentences of a relation express none."""
+    """Sentences of a relation express none; of those without a relation (-1), this confirms it."""
 
     reject: Ids
     relation: Number
+    of: Of | None = None
 
 
 class Transfer(_Strict):
     """Sentences take over the answers of similar judged ones."""
 
     transfer: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+
+
+class Recalibrate(_Strict):
+    """Probabilities that pairs are related are corrected by the judgements of sentences."""
+
+    recalibrate: Literal["relatedness"]
 
 
 class MergeEntities(_Strict):
@@ -94,7 +106,8 @@ class Undo(_Strict):
 
 
 _KINDS = (
-    "rename", "merge", "drop", "split", "confirm", "reject", "transfer", "merge_entities", "split_entity", "undo",
+    "rename", "merge", "drop", "split", "confirm", "reject", "transfer", "recalibrate", "merge_entities",
+    "split_entity", "undo",
 )  # fmt: skip
 
 
@@ -111,6 +124,7 @@ Step = Annotated[
     | Annotated[Confirm, Tag("confirm")]
     | Annotated[Reject, Tag("reject")]
     | Annotated[Transfer, Tag("transfer")]
+    | Annotated[Recalibrate, Tag("recalibrate")]
     | Annotated[MergeEntities, Tag("merge_entities")]
     | Annotated[SplitEntity, Tag("split_entity")]
     | Annotated[Undo, Tag("undo")],
@@ -161,6 +175,7 @@ class RelationSummary(BaseModel):
     facts: int
     confirmed: int
     colour: str
+    symbol: str = Field(description="Shape of its points on the map.")
 
 
 class Overview(BaseModel):
@@ -238,6 +253,54 @@ class FactsPage(BaseModel):
     facts: list[FactSummary]
 
 
+class MapView(BaseModel):
+    """Sentences in the plane: nearby ones are similar, distances between groups have no meaning."""
+
+    state: int
+    ready: bool = Field(description="Whether the places are known; before that, there are no points.")
+    ids: list[str]
+    relations: list[int] = Field(description="As after all decisions.")
+    x: list[float] = Field(description="From -1 to 1, as y.")
+    y: list[float]
+
+
+class EntitySummary(BaseModel):
+    """An entity, which has one or several names."""
+
+    id: str
+    name: str
+    type: str
+    aliases: list[str] = Field(description="All names, the most frequent first.")
+    mentions: int
+    facts: int
+
+
+class EntitiesPage(BaseModel):
+    """A page of the entities, those with most facts first."""
+
+    state: int
+    total: int
+    entities: list[EntitySummary]
+
+
+class GraphNode(BaseModel):
+    """An entity in the plane."""
+
+    name: str
+    x: float
+    y: float
+    links: int = Field(description="Number of entities that it is connected to.")
+    relations: list[tuple[int, int]] = Field(description="Relation, and number of its sentences.")
+
+
+class Graph(BaseModel):
+    """The most connected entities."""
+
+    state: int
+    entities: list[GraphNode]
+    links: list[tuple[int, int, int]] = Field(description="Places of head and tail, and the relation.")
+
+
 class Question(BaseModel):
     """A sentence to judge, and relations that it may express instead."""
 
@@ -281,7 +344,7 @@ class Proposal(BaseModel):
 class WorkRequest(_Strict):
     """Work for the background."""
 
-    task: Literal["transfer", "save"]
+    task: Literal["transfer", "recalibrate", "save"]
 
 
 class Movement(BaseModel):
@@ -293,8 +356,16 @@ class Movement(BaseModel):
     examples: list[Sentence]
 
 
+class Calibration(BaseModel):
+    """How relatedness would be corrected."""
+
+    related: int = Field(description="Sentences that were judged to relate their pair.")
+    unrelated: int = Field(description="Sentences that were judged not to.")
+    changes: list[tuple[float, float]] = Field(description="Some probabilities before and after.")
+
+
 class Preview(BaseModel):
-    """What a transfer of the judgements would change."""
+    """What a transfer of the judgements, or a recalibration by them, would change."""
 
     state: int = Field(description="The state that it was computed from.")
     step: dict[str, Any] = Field(description="The decision that accepts it.")
@@ -303,6 +374,7 @@ class Preview(BaseModel):
     facts_before: int
     facts_after: int
     movements: list[Movement]
+    calibration: Calibration | None = None
 
 
 class Saved(BaseModel):
@@ -317,7 +389,7 @@ class Saved(BaseModel):
 class Work(BaseModel):
     """What the background does."""
 
-    task: Literal["", "vectors", "transfer", "save"]
+    task: Literal["", "vectors", "transfer", "recalibrate", "save"]
     state: Literal["idle", "running", "done", "failed"]
     stage: str = ""
     done: int = 0

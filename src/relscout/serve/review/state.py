@@ -142,7 +142,7 @@ class Review:
     def _needs_model(self, step: Mapping[str, Any]) -> bool:
         """Return whether vectors are needed for a step; an undo may apply later decisions again."""
         steps = [entry.step for entry in self.state.decisions] if "undo" in step else [step]
-        return any("split" in each or "transfer" in each for each in steps)
+        return any(each.keys() & {"split", "transfer", "recalibrate"} for each in steps)
 
     def _catch_up(self) -> None:
         """Apply the entries of the log that this object has not seen."""
@@ -220,7 +220,7 @@ def _scope(step: Mapping[str, Any]) -> _Scope:
             return _Scope(named=frozenset([id]), sentences=frozenset(ids))
         case {"confirm": ids, "relation": id} | {"reject": ids, "relation": id}:
             return _Scope(judged=frozenset([id]), sentences=frozenset(ids))
-        case {"transfer": _}:
+        case {"transfer": _} | {"recalibrate": _}:
             return _Scope(everything=True)
         case {"merge_entities": ids}:
             return _Scope(entities=frozenset(ids))
@@ -233,7 +233,7 @@ def _conflict(step: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Return whether two decisions are about the same, so that the second may have been made on wrong grounds.
 
     Judgements about different sentences of a relation do not conflict, nor do different relations; a judgement
-    conflicts with a merge, split or drop of its relation. A transfer may move any sentence.
+    conflicts with a merge, split or drop of its relation. A transfer or a recalibration may move any sentence.
     """
     first, second = _scope(step), _scope(other)
     return bool(

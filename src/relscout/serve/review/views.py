@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from math import isnan
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from relscout.core.instances import Fact
+from relscout.core.instances import Fact, RelationInstance
 from relscout.core.surfaces import folded
 from relscout.core.wording import counted, pieces, visible
 from relscout.discovery import Discovery, Relation
-from relscout.report import colour_of, shown_name, type_pair
-from relscout.report.content import place_of
+from relscout.report import colour_of, shown_name, symbol_of, type_pair
+from relscout.report.content import entity_graph, place_of, ranked_entities
 from relscout.serve.review.log import Entry
 from relscout.serve.review.schemas import (
+    EntitiesPage,
+    EntitySummary,
     Evidence,
     FactsPage,
     FactSummary,
+    Graph,
+    GraphNode,
     LogEntry,
+    MapView,
     Overview,
     RelationSummary,
     Sentence,
@@ -39,10 +46,11 @@ NONE = "no relation"
 
 
 class View:
-    """Views of one state.
+    """Views of one state. What takes time is computed once.
 
     Args:
         state: The state.
+        base: The run before all decisions.
     """
 
     def __init__(self, state: State, base: Discovery) -> None:
@@ -58,6 +66,7 @@ class View:
         confirmed = Counter(self._judged.values())
         # colours stay when relations change
         places = {relation.id: place for place, relation in enumerate(self._base.relations)}
+        places = {relation.id: places.get(relation.id, relation.id) for relation in self.run.relations}
         ranked = sorted(self.run.relations, key=lambda relation: (-relation.size, relation.id))
         return Overview(
             run=run,
@@ -72,7 +81,8 @@ class View:
                     confidence=relation.confidence,
                     facts=facts[relation.id],
                     confirmed=confirmed[relation.id],
-                    colour=colour_of(places.get(relation.id, relation.id)),
+                    colour=colour_of(places[relation.id]),
+                    symbol=symbol_of(places[relation.id]),
                 )
                 for relation in ranked
             ],
@@ -118,10 +128,14 @@ class View:
                 return f"{self._quoted(ids)} confirmed as “{shown_name(name)}”, a new relation"
             case {"confirm": ids, "relation": id}:
                 return f"{self._quoted(ids)} confirmed as {self._called(id)}"
+            case {"reject": ids, "relation": -1}:
+                return f"{self._quoted(ids)} confirmed to have no relation"
             case {"reject": ids, "relation": id}:
                 return f"{self._quoted(ids)} rejected as {self._called(id)}"
             case {"transfer": _}:
                 return "the judgements transferred to similar sentences"
+            case {"recalibrate": _}:
+                return "relatedness recalibrated by the judgements"
             case {"merge_entities": ids}:
                 return f"{counted(len(ids), 'entity').replace('entitys', 'entities')} merged"
             case {"split_entity": _, "names": names}:
@@ -217,7 +231,72 @@ class View:
             by_relation.setdefault(relation, []).append(id)
         return [Evidence(relation=relation, instances=ids) for relation, ids in by_relation.items()]
 
-    @property
+    def map(self, instances: Sequence[RelationInstance], places: NDArray[np.float32] | None) -> MapView:
+        """Return the map.
+
+        Args:
+            instances: The sentences on the map (n).
+            places: Their places (n, 2); ``None`` if they are not known.
+        """
+        shown = [] if places is None else instances[: len(places)]
+        points = np.empty((0, 2)) if places is None else np.round(places.astype(np.float64), 4)
+        ids = self.run.assignments.relation_ids
+        return MapView(
+            state=self.state.number,
+            ready=places is not None,
+            ids=[instance.id for instance in shown],
+            relations=[int(ids[self.rows_by_id[instance.id]]) for instance in shown],
+            x=points[:, 0].tolist(),
+            y=points[:, 1].tolist(),
+        )
+
+    def entities(self, *, search: str, offset: int, limit: int) -> EntitiesPage:
+        """Return a page of the entities, those with most facts first.
+
+        Args:
+            search: Only entities with this text in one of their names; case does not matter.
+            offset: Number of entities to skip.
+            limit: Most entities.
+        """
+        wanted = folded(search.strip())
+        table = self.run.found_facts
+        chosen = [entity for entity in ranked_entities(table) if wanted in folded("\n".join(entity.aliases))]
+        return EntitiesPage(
+            state=self.state.number,
+            total=len(chosen),
+            entities=[
+                EntitySummary(
+                    id=entity.id,
+                    name=shown_name(entity.name),
+                    type=shown_name(entity.type or ""),
+                    aliases=list(entity.aliases),
+                    mentions=entity.mentions,
+                    facts=table.per_entity[entity.id],
+                )
+                for entity in chosen[offset : offset + limit]
+            ],
+        )
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The most connected entities and their links."""
+        drawn = entity_graph(self.run.assignments.instances, self.run.assignments.relation_ids)
+        return Graph(
+            state=self.state.number,
+            entities=[
+                GraphNode(
+                    name=shown_name(entity.name),
+                    x=entity.x,
+                    y=entity.y,
+                    links=entity.links,
+                    relations=list(entity.relations),
+                )
+                for entity in drawn.entities
+            ],
+            links=[(link.head, link.tail, link.relation) for link in drawn.links],
+        )
+
+    @cached_property
     def rows_by_id(self) -> dict[str, int]:
         """Id of an instance → its row."""
         return {instance.id: row for row, instance in enumerate(self.run.assignments.instances)}

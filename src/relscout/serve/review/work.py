@@ -1,4 +1,4 @@
-"""Work of a review that takes time: vectors, proposed splits, a preview of a transfer, and saving the new run.
+"""Work of a review that takes time: vectors, proposed splits, previews, and saving the new run.
 
 One thread does it, so that the model is never used twice at the same time. The page asks for its progress.
 """
@@ -8,21 +8,24 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from relscout.clustering.kmeans import kmeans
 from relscout.core.errors import InputError, RelscoutError
 from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery
 from relscout.discovery.relation import unlike
+from relscout.methods.unrelated.by_relatedness import rescaled
 from relscout.naming import bare_name, name_relations
+from relscout.report.content import MOST_POINTS, projected
 from relscout.serve.review.questions import LEAST_COSINE, Pool
-from relscout.serve.review.schemas import Movement, Preview, Proposal, ProposedPart, Saved, Work
+from relscout.serve.review.schemas import Calibration, Movement, Preview, Proposal, ProposedPart, Saved, Work
 from relscout.serve.review.state import BusyError, Review, State
 from relscout.serve.review.views import NONE, View
 
@@ -30,7 +33,9 @@ _LOG = logging.getLogger("relscout.serve")
 _EXAMPLES = 3
 #: Most pairs of relations in a preview.
 _MOVEMENTS = 30
-Task = Literal["vectors", "transfer", "save"]
+#: Probabilities whose change by a recalibration is shown.
+_SHOWN = (0.3, 0.5, 0.7, 0.9)
+Task = Literal["vectors", "transfer", "recalibrate", "save"]
 
 
 class Worker:
@@ -44,6 +49,8 @@ class Worker:
     def __init__(self, review: Review, folder: Path) -> None:
         self.review, self._folder = review, folder
         self.pool = Pool.of(review.base)
+        #: Places (n, 2) of the first sentences of the pool on the map; ``None`` while they are not known.
+        self.places: NDArray[np.float32] | None = None
         self._status = Work(task="", state="idle")
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="relscout-review")
@@ -82,7 +89,7 @@ class Worker:
     def _run(self, task: Task) -> None:
         try:
             with self.review.model:
-                done = {"vectors": self._vectors, "transfer": self._transfer, "save": self._save}[task]()
+                done = self._done(task)
         except _Ended:
             return
         except RelscoutError as error:
@@ -94,21 +101,35 @@ class Worker:
         else:
             self._status = done
 
+    def _done(self, task: Task) -> Work:
+        """Do a task, and return the status after it."""
+        match task:
+            case "vectors":
+                return self._vectors()
+            case "transfer":
+                return Work(task=task, state="done", preview=self._preview({"transfer": LEAST_COSINE}))
+            case "recalibrate":
+                return Work(task=task, state="done", preview=self._preview({"recalibrate": "relatedness"}))
+            case "save":
+                return self._save()
+
     def _vectors(self) -> Work:
         instances = list(self.pool.instances)
         if instances:
             vectors = self.review.base.model.transform(instances, progress=self._note)
             self.pool = self.pool.with_vectors(vectors)
+            self._note("map", 0, None)
+            self.places = projected(vectors[:MOST_POINTS])
         return Work(task="vectors", state="done")
 
-    def _transfer(self) -> Work:
+    def _preview(self, step: Mapping[str, Any]) -> Preview:
+        """Return what a decision would change, without making it."""
         state = self.review.state
-        step = {"transfer": LEAST_COSINE}
         before, after = state.run, state.run.decided(step)
         old, new = before.assignments.relation_ids, after.assignments.relation_ids
         moved = np.flatnonzero(old != new).tolist()
         counts = Counter((int(old[row]), int(new[row])) for row in moved)
-        names = {relation.id: relation.name for relation in before.relations} | {-1: NONE}
+        names = before.names | after.names | {-1: NONE}
         view = View(state, self.review.base)
         movements = [
             Movement(
@@ -121,16 +142,16 @@ class Worker:
             )
             for (origin, target), count in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
         ]
-        preview = Preview(
+        return Preview(
             state=state.number,
-            step=step,
+            step=dict(step),
             moved=len(moved),
             judged=len(state.run.run.get("corrections", {}).get("judged", {})),
             facts_before=len(before.facts()),
             facts_after=len(after.facts()),
             movements=movements[:_MOVEMENTS],
+            calibration=_calibration(before, after) if "recalibrate" in step else None,
         )
-        return Work(task="transfer", state="done", preview=preview)
 
     def _save(self) -> Work:
         decisions = self.review.export()
@@ -190,6 +211,19 @@ class Worker:
     def _without_path(self, message: str) -> str:
         """Return a message without the folders of this machine."""
         return message.replace(f"{self._folder.parent}/", "")
+
+
+def _calibration(before: Discovery, after: Discovery) -> Calibration:
+    labels = list(after.run["corrections"]["related"].values())
+    old_slope, old_shift = before.run["corrections"]["recalibration"]
+    slope, shift = after.run["corrections"]["recalibration"]
+    factor = slope / old_slope
+    changed = rescaled(np.array(_SHOWN, dtype=np.float32), factor, shift - factor * old_shift)
+    return Calibration(
+        related=sum(labels),
+        unrelated=len(labels) - sum(labels),
+        changes=[(old, round(new, 4)) for old, new in zip(_SHOWN, changed.tolist(), strict=True)],
+    )
 
 
 class _Ended(Exception):  # noqa: N818 - the server ends, which is no error

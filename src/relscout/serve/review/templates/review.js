@@ -1,6 +1,6 @@
 "use strict";
 // The page of a review. Texts of the corpus become text nodes only, never markup.
-(() => {
+const review = (() => {
   const $ = (id) => document.getElementById(id);
   const hex = (bytes) => [...crypto.getRandomValues(new Uint8Array(bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   const author = `tab-${hex(6)}`;
@@ -319,7 +319,7 @@
       element("p", {}, marked(sentence.pieces)),
       element("small", { textContent: [`confidence ${sentence.confidence.toFixed(2)}`, related, sentence.polarity, sentence.place].filter(Boolean).join(" · ") }), " ", judged,
       element("div", { className: "actions" },
-        sentence.relation >= 0 ? button("Yes", "y", () => judge(at, true)) : "", sentence.relation >= 0 ? button("No relation", "n", () => judge(at, false)) : "",
+        sentence.relation >= 0 ? button("Yes", "y", () => judge(at, true)) : "", button("No relation", "n", () => judge(at, false)),
         button("Another relation", "m", () => other(sentence, [], () => moveTo(at + 1)))));
   };
   const moveTo = (at, focus = true) => {
@@ -331,7 +331,7 @@
   };
   const judge = (at, yes) => {
     const sentence = page.sentences[at];
-    if (!sentence || sentence.relation < 0) return;
+    if (!sentence || (yes && sentence.relation < 0)) return;
     decide(yes ? { confirm: [sentence.id], relation: sentence.relation } : { reject: [sentence.id], relation: sentence.relation });
     sentence.judged = yes ? "confirmed" : "rejected";
     page.sentences[at] = { ...sentence };
@@ -437,7 +437,9 @@
     if (focus && here) { here.focus({ preventScroll: true }); here.scrollIntoView({ block: "nearest" }); }
   };
   const judgeFact = (at, yes) => {
-    for (const { relation, instances } of facts[at]?.evidence ?? []) decide(yes ? { confirm: instances, relation } : { reject: instances, relation });
+    // a wrong fact may only have the wrong relation, and not each of several sentences need express a right one
+    const of = !yes || facts[at]?.support > 1 ? { of: "fact" } : {};
+    for (const { relation, instances } of facts[at]?.evidence ?? []) decide(yes ? { confirm: instances, relation, ...of } : { reject: instances, relation, ...of });
     moveToFact(at + 1);
   };
   let typing = null;
@@ -475,16 +477,23 @@
       element("h3", { textContent: "Transfer the judgements" }),
       element("p", { className: "soft", textContent: "Sentences that nobody judged take over the answer of the most similar judged sentence. You see what would move before anything changes." }),
       element("p", {}, button("Show what would move", "t", () => startWork("transfer"), { disabled: busy })),
+      element("h3", { textContent: "Recalibrate relatedness" }),
+      element("p", { className: "soft", textContent: "Your answers about sentences say which pairs are related at all. The probabilities of all pairs are corrected by them, and pairs above or below the threshold get or lose a relation. Few answers change little; answers with “No relation” are needed as well." }),
+      element("p", {}, button("Show what would change", "c", () => startWork("recalibrate"), { disabled: busy })),
     ];
     if (busy) parts.push(element("p", { role: "status" }, `Working (${work.task}${work.stage ? `, ${work.stage}` : ""})…`, element("progress", { "aria-label": "Progress", ...(work.total ? { max: work.total, value: work.done } : {}) })));
     if (work?.state === "failed") parts.push(element("p", { className: "warning", role: "alert", textContent: work.message }));
     const preview = work?.preview;
     if (preview) {
+      if (preview.calibration) {
+        const { related: yes, unrelated: no, changes } = preview.calibration;
+        parts.push(element("p", { id: "calibration", textContent: `${counted(yes, "judged sentence")} related, ${no.toLocaleString("en")} not. Relatedness would change: ${changes.map((both) => both.map((each) => each.toFixed(2)).join(" → ")).join(", ")}.` }));
+      }
       parts.push(element("p", { id: "moves", textContent: `${counted(preview.moved, "sentence")} would move, by ${counted(preview.judged, "judgement")}; ${counted(preview.facts_before, "fact")} would become ${preview.facts_after.toLocaleString("en")}.` }));
       parts.push(element("ul", { className: "facts-list", "aria-label": "What would move" }, ...preview.movements.map((movement) => element("li", {},
         element("b", { textContent: movement.count.toLocaleString("en") }), " ", name(movement.origin), " → ", name(movement.target),
         element("ul", { className: "sentences" }, ...movement.examples.map((sentence) => element("li", {}, marked(sentence.pieces))))))));
-      parts.push(element("div", { className: "actions" }, button("Accept", "a", acceptMoves, { className: "primary", id: "accept", disabled: !preview.moved }), button("Discard", "", () => { work = { ...work, preview: null }; showWork(); })));
+      parts.push(element("div", { className: "actions" }, button("Accept", "a", acceptMoves, { className: "primary", id: "accept", disabled: !preview.moved && !preview.calibration }), button("Discard", "", () => { work = { ...work, preview: null }; showWork(); })));
     }
     parts.push(element("h3", { textContent: "Save" }), element("p", { className: "soft", textContent: "Writes the run after all decisions to a new folder next to it; the old run stays as it is." }), element("p", {}, button("Save as a new run", "w", () => startWork("save"), { disabled: busy })));
     if (work?.saved) parts.push(element("p", { id: "saved", role: "status", textContent: `Saved as ${work.saved.name}: ${counted(work.saved.relations, "relation")}, ${counted(work.saved.facts, "fact")}, by ${counted(work.saved.decisions, "decision")}.` }));
@@ -492,7 +501,7 @@
   };
   const acceptMoves = () => {
     const preview = work?.preview;
-    if (!preview?.moved) return;
+    if (!preview || (!preview.moved && !preview.calibration)) return;
     if (state !== preview.state) { problem("There are new decisions: show what would move again."); return; }
     decide(preview.step);
     work = { ...work, preview: null };
@@ -502,13 +511,15 @@
   // -- views and keys
 
   const KEYS = {
-    all: [["1 – 5", "views"], ["/", "search"], ["u", "undo"], ["?", "all keys"]],
+    all: [["1 – 7", "views"], ["/", "search"], ["u", "undo"], ["?", "all keys"]],
     relations: [["] [", "next, previous relation"], ["j k", "next, previous sentence"], ["y n m", "yes, no, another relation"], ["r g s d", "rename, merge, split, drop"]],
     ask: [["y", "yes"], ["n", "no relation"], ["m", "another relation"], ["k", "skip"]],
     facts: [["j k", "next, previous fact"], ["y n", "yes, no"]],
     decisions: [],
-    result: [["t", "show what would move"], ["a", "accept"], ["w", "save as a new run"]],
+    result: [["t c", "show what a transfer, a recalibration would change"], ["a", "accept"], ["w", "save as a new run"]],
   };
+  const TITLES = Object.fromEntries([...$("views").children].map((link) => [link.dataset.view, link.firstChild.textContent.trim()]));
+  const further = {};
   let keysOn = true;
   try { keysOn = localStorage.getItem("relscout-keys") !== "off"; } catch { /* no storage */ }
   let view = "relations";
@@ -517,7 +528,7 @@
   };
   const keysDialog = () => {
     const box = element("input", { type: "checkbox", id: "keys-on", checked: keysOn });
-    const rows = Object.entries(KEYS).flatMap(([where, keys]) => keys.map(([each, what]) => [element("dt", {}, key(each)), element("dd", { textContent: where === "all" ? what : `${what} (${{ relations: "Relations", ask: "Ask me", facts: "Facts", result: "New run" }[where]})` })])).flat();
+    const rows = Object.entries(KEYS).flatMap(([where, keys]) => keys.map(([each, what]) => [element("dt", {}, key(each)), element("dd", { textContent: where === "all" ? what : `${what} (${TITLES[where]})` })])).flat();
     dialog("Keys", [element("dl", { className: "keys" }, ...rows), element("p", {}, element("label", {}, "Single keys work", box))], () => {
       keysOn = box.checked;
       try { localStorage.setItem("relscout-keys", keysOn ? "on" : "off"); } catch { /* until a reload */ }
@@ -531,6 +542,7 @@
     }
     if (view === "ask" && questions.length < 3) fetchQuestions();
     if (view === "facts") fetchFacts();
+    further[view]?.reload();
   };
   const showView = () => {
     const wanted = location.hash.slice(1);
@@ -548,7 +560,8 @@
     if (view === "result") { showWork(); watchWork(); }
   };
   window.addEventListener("hashchange", showView);
-  const VIEWS = ["relations", "ask", "facts", "decisions", "result"];
+  const VIEWS = [...$("views").children].map((link) => link.dataset.view);
+  const SEARCH = { relations: "search", facts: "fact-search" };
   const press = {
     relations: { j: () => moveTo(place + 1), k: () => moveTo(place - 1), y: () => page && judge(place, true), n: () => page && judge(place, false),
       m: () => { const sentence = page?.sentences[place]; if (sentence) other(sentence, [], () => moveTo(place + 1)); },
@@ -556,12 +569,12 @@
     ask: { y: () => answer("yes"), n: () => answer("no"), m: () => answer("other"), k: () => answer("skip") },
     facts: { j: () => moveToFact(factPlace + 1), k: () => moveToFact(factPlace - 1), y: () => judgeFact(factPlace, true), n: () => judgeFact(factPlace, false) },
     decisions: {},
-    result: { t: () => startWork("transfer"), a: acceptMoves, w: () => startWork("save") },
+    result: { t: () => startWork("transfer"), c: () => startWork("recalibrate"), a: acceptMoves, w: () => startWork("save") },
   };
   document.addEventListener("keydown", (event) => {
     if (!keysOn || !overview || $("dialog").open || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.target.closest("input, select, textarea")) { if (event.key === "Escape") event.target.blur(); return; }
-    const general = { u: undo, "?": keysDialog, "/": () => $(view === "facts" ? "fact-search" : "search").focus() };
+    const general = { u: undo, "?": keysDialog, "/": () => SEARCH[view] && $(SEARCH[view]).focus() };
     const action = VIEWS[Number(event.key) - 1] ? () => { location.hash = VIEWS[Number(event.key) - 1]; } : press[view][event.key] ?? general[event.key];
     if (!action) return;
     event.preventDefault();
@@ -574,5 +587,13 @@
     try { localStorage.setItem("relscout-theme", root.dataset.theme); } catch { /* until a reload */ }
   });
 
-  refresh().then(() => { showView(); document.body.dataset.ready = "yes"; });
+  // further views are added by other scripts before the page starts
+  const add = (name_, { keys, press: pressed, reload: reloaded, search }) => {
+    KEYS[name_] = keys;
+    press[name_] = pressed;
+    further[name_] = { reload: reloaded };
+    if (search) SEARCH[name_] = search;
+  };
+  document.addEventListener("DOMContentLoaded", () => refresh().then(() => { showView(); document.body.dataset.ready = "yes"; }));
+  return { $, element, name, button, marked, counted, api, shown, decide, dialog, relationOf, nameOf, other, add, view: () => view };
 })();

@@ -113,8 +113,11 @@ def in_sample(
         corpus = cut(marked if overlap is None else overlap.watch(marked), work, shard_size=shard_size)
         settings = encoder or settings_for(RELATION, default=method_class(method).ENCODER)
         fitted: list[Path] = []
+        pairs: ShardedRows[RelationInstance] = ShardedRows(
+            work / INPUT, BARE_INSTANCES, count=len(corpus.digests)
+        )
         return discover_in_sample(
-            ShardedRows(work / INPUT, BARE_INSTANCES, count=len(corpus.digests)),
+            pairs,
             fit_on,
             labeled=labeled,
             overlap=overlap,

@@ -245,6 +245,37 @@ def test_answers_that_overtake_the_next_questions_do_not_end_the_questions(opene
     assert opened.locator("article.question").get_attribute("data-id") not in answered
 
 
+def test_a_question_that_is_being_read_is_not_exchanged(opened: Any, worker: Worker) -> None:
+    held: list[tuple[Any, Any]] = []
+
+    def hold(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    def shown() -> str:
+        return str(opened.locator("article.question").get_attribute("data-id"))
+
+    opened.keyboard.press("2")
+    opened.wait_for_selector("article.question")
+    opened.route("**/questions?*", hold)
+    for count in range(1, 4):
+        opened.keyboard.press("y")
+        until(lambda count=count: f"{count} answer" in opened.inner_text("#ask-count"))
+    until(lambda: bool(held))
+    reading = shown()
+    route, response = held[0]
+    others = response.json()
+    others["questions"] = [each for each in others["questions"] if each["sentence"]["id"] != reading][::-1]
+    assert others["questions"]
+    with opened.expect_response("**/questions?*"):
+        route.fulfill(response=response, json=others)
+    opened.keyboard.press("n")
+    until(lambda: worker.review.state.run.run["corrections"]["judged"].get(reading) == -1)
+    until(lambda: shown() != reading)
+
+
 def test_facts_are_searched_confirmed_and_rejected(opened: Any, worker: Worker, base: Discovery) -> None:
     opened.keyboard.press("3")
     opened.wait_for_selector("#fact-list li")

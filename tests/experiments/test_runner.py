@@ -275,7 +275,8 @@ class TestSupervisedRows:
             for place in range(5)
         ]
         (transfer_data / "wiki80/dev.txt").write_text("".join(parts))
-        rocore = {"incremental": True, "layers": "16-4", "pretrain_epochs": 1, "epochs": 1, "fresh_starts": 1}
+        quick = {"layers": "16-4", "pretrain_epochs": 1, "pretrain_steps": 1, "epochs": 1, "epoch_steps": 1}
+        rocore = {"incremental": True, "fresh_starts": 1, **quick}
         return description | {
             "protocol": "dev-incremental-A",
             "settings": {"rocore": rocore, "classifier": {"trained_layers": 1, "epochs": 1}},

@@ -114,6 +114,16 @@ def test_a_second_run_does_nothing_again(relscout, small, data):
     assert second.err == "0 runs done, 4 already in relscout-results.jsonl\n"
 
 
+def test_runs_in_another_dtype_are_others(relscout, small, data):
+    command = ("lab", "reproduce", "run", small, "--data", data, "--seeds", 1, "--json")
+    before = json.loads(relscout(*command).out)["finished"][-1]
+    (other,) = json.loads(relscout(*command, "--dtype", "bfloat16").out)["finished"]
+    assert (before["row"], other["row"]) == ("plain", "plain")
+    assert before["key"] != other["key"]
+    assert other["encoder"]["dtype"] == "bfloat16"
+    assert json.loads(relscout(*command, "--dtype", "float32").out)["finished"] == []
+
+
 def test_rows_seeds_and_the_results_file_can_be_chosen(relscout, small, data, tmp_path):
     chosen = ("--rows", "plain", "--rows", "one cluster", "--seeds", 1, "--results", "mine.jsonl")
     relscout("lab", "reproduce", "run", small, "--data", data, *chosen)

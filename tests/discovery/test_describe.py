@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from relscout.core.instances import Mention, RelationInstance
-from relscout.discovery import Relation, describe
+from relscout.discovery import Relation
+from relscout.discovery.describing import describe
 from relscout.methods import Estimator
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from relscout.core.errors import InputError, UnknownNameError
 from relscout.core.instances import Mention, RelationInstance
-from relscout.discovery import apart, check_known
+from relscout.discovery.corpus import apart, check_known
 
 
 def of(*relations: str | None, word: str = "met") -> list[RelationInstance]:

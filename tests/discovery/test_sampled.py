@@ -13,7 +13,7 @@ import pytest
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery, discover
-from relscout.discovery.sampled import Survey, _relations, discover_in_sample
+from relscout.discovery.sampled import Survey, described_relations, discover_in_sample
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.io.shards import INSTANCES, ShardedRows, write_shards
 
@@ -86,6 +86,7 @@ def test_a_corpus_on_the_disk_gets_the_same(
     on_disk = discover_in_sample(
         ShardedRows(tmp_path / "rows", INSTANCES),
         50,
+        fit=discover,
         method="kmeans",
         n_relations=4,
         encoder=tiny,
@@ -157,7 +158,9 @@ def test_a_relation_that_only_the_rest_has_is_described_from_there(sampled: Disc
     model.names_ = {missing.id: "given name"}
     fitted = replace(sampled, model=model, relations=sampled.relations[1:])
     assignments = sampled.assignments
-    relations = _relations(fitted, assignments.instances, assignments.relation_ids, assignments.confidences)
+    relations = described_relations(
+        fitted, assignments.instances, assignments.relation_ids, assignments.confidences
+    )
     assert [relation.id for relation in relations] == [relation.id for relation in sampled.relations]
     assert (relations[0].name, relations[0].size) == ("given name", missing.size)
     assert relations[0].examples

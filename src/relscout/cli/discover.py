@@ -299,6 +299,7 @@ def _discover_in_sample(
         fit_on: Largest number of instances in the sample.
         chosen: Further arguments of :func:`relscout.discovery.sampled.discover_in_sample`.
     """
+    from relscout.discovery import discover
     from relscout.discovery.sampled import discover_in_sample
     from relscout.io.shards import INSTANCES, ShardedRows, write_shards
 
@@ -308,7 +309,7 @@ def _discover_in_sample(
     rows = ShardedRows(copy, INSTANCES, count=count)
     if not rows:
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=False)}")
-    return discover_in_sample(rows, fit_on, **chosen)
+    return discover_in_sample(rows, fit_on, fit=discover, **chosen)
 
 
 def _discover_sharded(

@@ -5,20 +5,28 @@ from __future__ import annotations
 import platform
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from relscout.core.errors import InputError, SettingError, UnknownNameError
+from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import from_mapping
 from relscout.discovery.choosing import AUTO, candidate, check_auto
+from relscout.discovery.corpus import (
+    Known,
+    apart,
+    check_instances,
+    check_known,
+    check_unicode,
+)
+from relscout.discovery.describing import describe
 from relscout.discovery.relation import (
     Assignments,
     ParentRelation,
@@ -26,7 +34,6 @@ from relscout.discovery.relation import (
     among_relations,
     hierarchy_of,
     polarities_of,
-    unlike,
 )
 from relscout.discovery.result import Discovery, load
 from relscout.encoders import (
@@ -34,7 +41,6 @@ from relscout.encoders import (
     EncoderSettings,
     Precomputed,
     TransformerEncoder,
-    can_encode,
     check_encoder_like,
     check_share,
     checked_vectors,
@@ -49,7 +55,7 @@ from relscout.methods import Estimator, check_method
 from relscout.methods import method as method_class
 from relscout.methods.estimator import NRelations, check_enough, check_labels, unused_settings
 from relscout.methods.vectors import identical_share
-from relscout.naming import RelationName, bare_name, name_relations
+from relscout.naming import bare_name
 from relscout.text import coarse_type
 
 if TYPE_CHECKING:
@@ -64,108 +70,6 @@ __all__ = [
     "discover",
     "load",
 ]
-
-#: Treatment of relations that are both labelled and among the gold relations of the corpus.
-Known = Literal["raise", "drop", "keep"]
-_CHOICES = ("raise", "drop", "keep")
-_NAMED = 3
-
-
-def check_known(known: str) -> None:
-    """Raise an UnknownNameError if there is no such choice."""
-    if known not in _CHOICES:
-        raise UnknownNameError("choice for known relations", known, _CHOICES)
-
-
-class Overlap:
-    """What a corpus and labelled data have in common.
-
-    Gold relations of the corpus are read only here, to check that the labels do not reveal them.
-
-    Args:
-        labeled: Instances with gold relations.
-
-    Raises:
-        InputError: One has no gold relation.
-    """
-
-    def __init__(self, labeled: Sequence[RelationInstance]) -> None:
-        from relscout.training.labels import check_labelled, content
-
-        check_labelled(labeled)
-        self._contents = {content(instance) for instance in labeled}
-        self._names = {str(instance.relation) for instance in labeled}
-        self._repeated: set[object] = set()
-        self._both: set[str] = set()
-        #: Whether a corpus was watched.
-        self.is_known = False
-
-    def watch(self, rows: Iterable[RelationInstance]) -> Iterator[RelationInstance]:
-        """Yield the instances of a corpus, which may have gold relations."""
-        from relscout.training.labels import content
-
-        for row in rows:
-            if row.relation and row.relation in self._names:
-                self._both.add(row.relation)
-            if (own := content(row)) in self._contents:
-                self._repeated.add(own)
-            yield row
-        self.is_known = True
-
-    def usable(
-        self, labeled: Sequence[RelationInstance], *, known: Known
-    ) -> tuple[list[RelationInstance], list[str]]:
-        """Return the labelled instances that a method may use, and warnings about the others.
-
-        Args:
-            labeled: The labelled instances.
-            known: For relations on both sides: ``raise`` an error, ``drop`` the labelled instances, or ``keep`` them.
-
-        Raises:
-            InputError: Relations are on both sides, or fewer than two are left.
-        """
-        from relscout.training.labels import check_left, content
-
-        warnings: list[str] = []
-        usable, both = list(labeled), sorted(self._both)
-        if both and known == "raise":
-            raise InputError(
-                f"{_relations(both)} labelled and among the gold relations of the instances to be clustered; leave the "
-                "labelled ones out with --known drop (known='drop' in Python), which is how novel relations are "
-                "evaluated, or allow it with --known keep if the corpus should contain known relations"
-            )
-        if both and known == "drop":
-            usable = [instance for instance in usable if instance.relation not in both]
-            warnings.append(
-                f"{len(labeled) - len(usable)} labelled instances were left out: {_relations(both)} among the gold "
-                "relations of the instances to be clustered"
-            )
-        n_before = len(usable)
-        usable = [instance for instance in usable if content(instance) not in self._repeated]
-        if n_before > len(usable):
-            warnings.append(
-                f"{n_before - len(usable)} labelled instances were left out: the same sentences with the same mentions "
-                "are to be clustered"
-            )
-        check_left(usable, warnings)
-        return usable, warnings
-
-
-def apart(
-    unlabeled: Iterable[RelationInstance], labeled: Sequence[RelationInstance], *, known: Known
-) -> tuple[list[RelationInstance], list[str]]:
-    """Return the labelled instances that a method may use for a corpus; see :meth:`Overlap.usable`."""
-    overlap = Overlap(labeled)
-    for _ in overlap.watch(unlabeled):
-        pass
-    return overlap.usable(labeled, known=known)
-
-
-def _relations(names: Sequence[str]) -> str:
-    """Return number, first few names, and the verb."""
-    named = ", ".join(map(repr, names[:_NAMED])) + (", …" if len(names) > _NAMED else "")
-    return f"1 relation ({named}) is" if len(names) == 1 else f"{len(names)} relations ({named}) are"
-
 
 #: Share of instances with the vector of another text above which a user is warned.
 _MOST_IDENTICAL = 0.01
@@ -292,6 +196,7 @@ def discover(
         return discover_in_sample(
             instances,
             fit_on,
+            fit=discover,
             method=method,
             n_relations=n_relations,
             encoder=encoder,
@@ -548,34 +453,6 @@ def with_refinement(discovery: Discovery) -> Discovery:
     )
 
 
-def check_instances(instances: Sequence[RelationInstance]) -> list[str]:
-    """Check the instances of a corpus, and return a warning if some repeat others.
-
-    Raises:
-        InputError: There is none, two different ones have the same id, or one is not Unicode text.
-    """
-    if not instances:
-        raise InputError("there are no instances to find relations in")
-    by_id: dict[str, RelationInstance] = {}
-    n_repeated = 0
-    for instance in instances:
-        check_unicode(instance)
-        other = by_id.setdefault(instance.id, instance)
-        if other is not instance:
-            n_repeated += 1
-            if _spans(other) != _spans(instance):
-                raise InputError(
-                    f"two different instances have the id {instance.id!r} ({other.source or 'no source'}; "
-                    f"{instance.source or 'no source'}); ids must be unique, or left out"
-                )
-    return repeated_warnings(n_repeated, len(instances))
-
-
-def repeated_warnings(n_repeated: int, n_instances: int) -> list[str]:
-    """Return a warning if some of the instances repeat others."""
-    return [f"{n_repeated} of {n_instances} instances repeat another one exactly"] if n_repeated else []
-
-
 def identical_warnings(same: float, encoder: Encoder) -> list[str]:
     """Return a warning if too many instances have the vector of another text.
 
@@ -631,26 +508,6 @@ def _checked(labeled: Given) -> list[RelationInstance]:
     return instances
 
 
-def check_unicode(instance: RelationInstance) -> None:
-    """Raise an InputError if an instance is not Unicode text."""
-    mentions = (instance.head, instance.tail)
-    texts = [
-        value for mention in mentions for value in (mention.type, mention.entity_id) if value is not None
-    ]
-    try:
-        "".join([instance.id, instance.text, instance.source, *texts]).encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"instance {instance.id!a} ({instance.source!a}) holds half a surrogate pair, which is not Unicode text "
-            "and which no file can hold; was an emoji cut in two?"
-        ) from error
-
-
-def _spans(instance: RelationInstance) -> tuple[object, ...]:
-    head, tail = instance.head, instance.tail
-    return instance.text, head.start, head.end, tail.start, tail.end
-
-
 def _counts(instances: Sequence[RelationInstance]) -> dict[str, Any]:
     types = Counter(kind for instance in instances for kind in instance.type_pair if kind is not None)
     return {
@@ -673,148 +530,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             installed[package] = "unknown"
     return installed
-
-
-#: Number of examples of a relation, and of the central instances from which they are selected.
-_EXAMPLES, _POOL = 12, 60
-#: Largest number of instances of a relation that examples are selected from.
-_MOST_MEMBERS = 20_000
-#: Minimum share of a relation's examples that, with head and tail exchanged, belong to its inverse.
-_INVERSE_SHARE = 0.6
-
-
-def describe(
-    instances: Sequence[RelationInstance],
-    labels: NDArray[np.int64],
-    confidences: NDArray[np.float32],
-    model: Estimator,
-    *,
-    names: Mapping[int, RelationName] | None = None,
-    vectors: NDArray[np.float32] | None = None,
-) -> tuple[Relation, ...]:
-    """Describe the relations of a fitted method, in the order of their numbers.
-
-    Args:
-        instances: The fitted instances in fitted order.
-        labels: Relation of each (N,), int64; -1 for none.
-        confidences: Confidence of each assignment (N,), float32.
-        model: The fitted method.
-        names: What :func:`relscout.naming.name_relations` returned for these instances in any order, if it was called.
-        vectors: Their representations (N, D), float32; by default those of the fit.
-    """
-    if names is None:
-        names = name_relations(instances, labels)
-    # pre-defined relations keep the names of the labels
-    known = model.names_
-    name_of = dict(known)
-    for label, name in names.items():
-        if label not in known:
-            name_of[label] = unlike(set(name_of.values()), _read_from_head(name))
-    examples = {
-        label: _examples(
-            np.flatnonzero(labels == label),
-            instances,
-            model.vectors_ if vectors is None else vectors,
-            confidences,
-        )
-        for label in names
-    }
-    inverses: dict[int, int] = {}
-    every_pair = (model.report_.get("relatedness") or {}).get("precision") is not None
-    if not every_pair and can_encode(model.encoder):
-        # with every pair once, the direction is chosen, so there are no inverses
-        inverses = _inverses(
-            {label: [instances[row] for row in rows] for label, rows in examples.items()}, model
-        )
-    return tuple(
-        Relation(
-            id=label,
-            name=name_of[label],
-            pattern=f"HEAD {known[label]} TAIL" if label in known else name.pattern,
-            size=int((labels == label).sum()),
-            confidence=round(float(confidences[labels == label].mean()), 4),
-            types=name.types,
-            type_share=round(name.type_share, 4),
-            head_first=round(name.head_first, 4),
-            ngrams=tuple((words, round(weight, 4)) for words, weight in name.ngrams),
-            inverse=inverses.get(label),
-            examples=tuple(instances[row].id for row in examples[label]),
-            mixed=name.mixed and label not in known,
-            share=None if name.share is None or label in known else round(name.share, 4),
-        )
-        for label, name in names.items()
-    )
-
-
-def _read_from_head(name: RelationName) -> str:
-    """Return the name, marked as inverse if it reads from tail to head."""
-    # patterns are those of relscout.naming; "TAIL's mother HEAD" has no word "TAIL"
-    backwards = name.pattern.endswith("… TAIL … HEAD") or (
-        name.pattern.startswith("TAIL") and not name.pattern.endswith("… HEAD … TAIL")
-    )
-    return f"{name.name} (inverse)" if backwards else name.name
-
-
-def _examples(
-    rows: NDArray[np.int64],
-    instances: Sequence[RelationInstance],
-    vectors: NDArray[np.float32],
-    confidences: NDArray[np.float32],
-) -> list[int]:
-    """Select central instances with different wording, greedily by their distance from the selected ones.
-
-    The first is the nearest to the centroid. Sentences and entity pairs repeat only if no others are left.
-    """
-    if len(rows) > _MOST_MEMBERS:
-        # evenly spaced in an order by id is as good as random
-        rows = rows[np.linspace(0, len(rows) - 1, _MOST_MEMBERS).astype(np.int64)]
-    members = vectors[rows]
-    centrality = members @ members.mean(axis=0) * confidences[rows]
-    by_centrality = [int(place) for place in np.lexsort((rows, -centrality))]
-    ids: set[str] = set()
-    used: set[tuple[str, ...]] = set()
-    pool: list[int] = []
-    repeated: list[int] = []
-    for place in by_centrality:
-        instance = instances[rows[place]]
-        keys = {(instance.text,), (instance.head_text.lower(), instance.tail_text.lower())}
-        if instance.id in ids:
-            continue
-        ids.add(instance.id)
-        (repeated if keys & used else pool).append(place)
-        used |= keys
-        if len(pool) == _POOL:
-            break
-    if not pool:
-        return []
-    selected = [pool.pop(0)]
-    likeness = members @ members[selected[0]]
-    while pool and len(selected) < _EXAMPLES:
-        best = max(pool, key=lambda place: centrality[place] - 0.5 * likeness[place])
-        pool.remove(best)
-        selected.append(best)
-        likeness = np.maximum(likeness, members @ members[best])
-    selected += repeated[: max(min(_EXAMPLES, 3) - len(selected), 0)]
-    return [int(rows[place]) for place in selected]
-
-
-def _inverses(examples: dict[int, list[RelationInstance]], model: Estimator) -> dict[int, int]:
-    """Return inverse relations, by predicting their examples with head and tail exchanged."""
-    swapped = [(label, instance.swapped()) for label, chosen in examples.items() for instance in chosen]
-    if not swapped:
-        return {}
-    predicted = model.predict([instance for _, instance in swapped])
-    share: dict[int, dict[int, float]] = {label: {} for label in examples}
-    for (label, _), other in zip(swapped, predicted.tolist(), strict=True):
-        share[label][other] = share[label].get(other, 0.0) + 1 / len(examples[label])
-    inverses = {}
-    for label, others in share.items():
-        other = max(others, key=lambda candidate: (others[candidate], -candidate))
-        # a relation whose exchanged examples stay in it is symmetric, or the encoder ignores the direction
-        if (
-            other != label
-            and others[other] >= _INVERSE_SHARE
-            and share.get(other, {}).get(label, 0.0) >= _INVERSE_SHARE
-        ):
-            inverses[label] = other
-    return inverses

@@ -13,7 +13,7 @@ import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
 from typing import Any
@@ -25,16 +25,15 @@ from relscout.core.errors import SettingError
 from relscout.core.instances import Polarity, RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import checked_seed
-from relscout.discovery import (
+from relscout.discovery.corpus import (
     Known,
     Overlap,
     check_instances,
     check_known,
     check_unicode,
-    describe,
-    discover,
     repeated_warnings,
 )
+from relscout.discovery.describing import describe
 from relscout.discovery.relation import Assignments, Relation
 from relscout.discovery.result import Discovery
 from relscout.encoders import (
@@ -111,19 +110,18 @@ class Applier:
 Apply = Callable[[Discovery, Progress], Iterator[tuple[NDArray[np.int64], Part]]]
 
 
-@dataclass
 class Survey:
     """What is known of a corpus after one pass.
 
     Args:
+        rows: The instances (N).
+        seed: Draws the sample.
+
+    Attributes:
         digests: Hash of seed and id of each instance (N,), uint64.
         texts: A sample of the texts.
         data: Counts: instances, different texts and entity pairs, and entity types.
     """
-
-    digests: NDArray[np.uint64] = field(init=False)
-    texts: list[str] = field(init=False)
-    data: dict[str, Any] = field(init=False)
 
     def __init__(self, rows: Iterable[RelationInstance], *, seed: int) -> None:
         ids, texts, pairs = array("Q"), array("Q"), array("Q")
@@ -138,12 +136,12 @@ class Survey:
                 types.update(kind for kind in row.type_pair if kind is not None)
                 yield row.text
 
-        self.texts = text_sample(noted())
-        self.digests = np.frombuffer(ids, dtype=np.uint64) if ids else np.empty(0, dtype=np.uint64)
-        self.data = {
+        self.texts: list[str] = text_sample(noted())
+        self.digests: NDArray[np.uint64] = np.array(ids, dtype=np.uint64)
+        self.data: dict[str, Any] = {
             "instances": len(ids),
-            "texts": len(np.unique(np.frombuffer(texts, dtype=np.uint64))) if ids else 0,
-            "entity_pairs": len(np.unique(np.frombuffer(pairs, dtype=np.uint64))) if ids else 0,
+            "texts": len(np.unique(np.array(texts, dtype=np.uint64))),
+            "entity_pairs": len(np.unique(np.array(pairs, dtype=np.uint64))),
             "entity_types": dict(sorted(types.items())),
         }
 
@@ -180,12 +178,12 @@ def discover_in_sample(
     instances: Given | ShardedRows[RelationInstance],
     fit_on: int,
     *,
+    fit: Callable[..., Discovery],
     seed: int = 0,
     labeled: Given | None = None,
     known: Known = "raise",
     after: Sequence[Discovery] = (),
     overlap: Overlap | None = None,
-    fit: Callable[..., Discovery] = discover,
     apply: Apply | None = None,
     progress: Progress = silent,
     **options: Any,
@@ -199,13 +197,13 @@ def discover_in_sample(
     Args:
         instances: The corpus, as for :func:`relscout.discover`, or in shards.
         fit_on: Largest number of instances in the sample, from 1.
+        fit: :func:`relscout.discover`, or what calls it with the sample and the arguments.
         seed: Random seed, which also draws the sample.
         labeled: Labelled data for other relations.
         known: For relations that are labelled and among the gold relations of the corpus.
         after: Earlier runs, the oldest first.
         overlap: What labelled data and corpus have in common, if the corpus was watched while it was written to
             shards; else it is watched here.
-        fit: Called with the sample and further arguments of :func:`relscout.discover`.
         apply: Applies the relations of the sample; by default in this process.
         progress: Progress callback; the stage ``"apply"`` counts instances.
         **options: Further arguments of :func:`relscout.discover`.
@@ -269,7 +267,7 @@ def discover_in_sample(
         "warnings": warnings,
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
     }
-    relations = _relations(fitted, bare, labels, confidences)
+    relations = described_relations(fitted, bare, labels, confidences)
     return dataclasses.replace(
         fitted,
         relations=relations,
@@ -310,7 +308,7 @@ def _warnings(fitted: Discovery, sample: Sequence[str], unknown: float, lost: Co
     return warnings + [f"outside the sample, {each}" for each in loss_warnings(lost)]
 
 
-def _relations(
+def described_relations(
     fitted: Discovery,
     rows: Sequence[RelationInstance],
     labels: NDArray[np.int64],

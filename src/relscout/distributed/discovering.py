@@ -26,16 +26,9 @@ from relscout.core.errors import SettingError
 from relscout.core.instances import Mention, Polarity, RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import from_mapping
-from relscout.discovery import (
-    Assignments,
-    Discovery,
-    Known,
-    check_instances,
-    describe,
-    identical_warnings,
-    repeated_warnings,
-    run_record,
-)
+from relscout.discovery import Assignments, Discovery, identical_warnings, run_record
+from relscout.discovery.corpus import Known, check_instances, repeated_warnings
+from relscout.discovery.describing import describe
 from relscout.discovery.relation import polarities_of
 from relscout.distributed.cluster import Cluster, Failure, caught, check_nodes, worked
 from relscout.distributed.extracting import Pass

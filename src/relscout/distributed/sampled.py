@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from relscout.core.errors import SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
-from relscout.discovery import Discovery, Overlap
+from relscout.discovery import Discovery
 from relscout.discovery import discover as discover_here
+from relscout.discovery.corpus import Overlap
 from relscout.discovery.relation import fingerprint as fingerprint_of
 from relscout.discovery.sampled import Applier, Part, discover_in_sample
 from relscout.discovery.storage import RUN
@@ -112,8 +113,11 @@ def in_sample(
         corpus = cut(marked if overlap is None else overlap.watch(marked), work, shard_size=shard_size)
         settings = encoder or settings_for(RELATION, default=method_class(method).ENCODER)
         fitted: list[Path] = []
+        pairs: ShardedRows[RelationInstance] = ShardedRows(
+            work / INPUT, BARE_INSTANCES, count=len(corpus.digests)
+        )
         return discover_in_sample(
-            ShardedRows(work / INPUT, BARE_INSTANCES, count=len(corpus.digests)),
+            pairs,
             fit_on,
             labeled=labeled,
             overlap=overlap,

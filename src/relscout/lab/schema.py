@@ -213,10 +213,10 @@ class Preset:
             SettingError: They do not fit together.
         """
         EncoderSettings(**given)
-        rows = [
+        rows = tuple(
             replace(row, encoder={name: value for name, value in row.encoder.items() if name not in given})
             for row in self.rows
-        ]
+        )
         return replace(self, encoder={**self.encoder, **given}, rows=rows)
 
     def n_relations_of(self, row: Row) -> NRelations | None:

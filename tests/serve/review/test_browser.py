@@ -263,7 +263,7 @@ def test_a_question_that_is_being_read_is_not_exchanged(opened: Any, worker: Wor
     for count in range(1, 4):
         opened.keyboard.press("y")
         until(lambda count=count: f"{count} answer" in opened.inner_text("#ask-count"))
-    until(lambda: bool(held))
+    until(lambda: bool(opened.inner_text("#ask-count")) and bool(held))
     reading = shown()
     route, response = held[0]
     others = response.json()

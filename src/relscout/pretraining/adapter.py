@@ -246,7 +246,7 @@ def _neighbourhoods(
 
     first = np.empty(len(prepared.lengths), dtype=np.int64)  # an instance of each content
     first[prepared.row_of] = np.arange(len(instances))
-    shown = [instances[place].without_relation() for place in first]
+    shown = [instances[place].without_relation() for place in first.tolist()]
     vectors = teacher.encode(shown, progress=progress)
     turned = None
     if options.inverses and can_turn(teacher):

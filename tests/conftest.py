@@ -136,9 +136,12 @@ def save_roberta(folder: Path, texts: list[str]) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
-    """Chromium without a window, Debian's or the one that Playwright has."""
+    """Chromium without a window, Debian's or the one that Playwright has.
+
+    Playwright runs an event loop in this thread as long as it is started, so that no other module may run one.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     with playwright.sync_playwright() as started:

@@ -164,7 +164,8 @@ def test_vectors_in_shards_are_read_like_an_array(tmp_path):
 
 def test_a_node_that_cannot_load_the_run_breaks_no_shard(tmp_path):
     corpus = cut([pair("Ada met Bob.")], tmp_path / "work")
-    job = Job(tmp_path / "run", corpus, None, relatedness=False, least={}, drop_negated=False, described="")
+    shown = {"relatedness": False, "least": {}, "drop_negated": False, "described": ""}
+    job = Job(tmp_path / "run", corpus, None, **shown, backend=None, dtype=None)
     failure = score(0, job)
     assert failure is not None
     assert failure.message.startswith(f"cannot load the run {tmp_path / 'run'}")

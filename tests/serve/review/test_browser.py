@@ -409,6 +409,29 @@ def test_sentences_are_picked_on_the_map_and_judged(opened: Any, worker: Worker,
     until(lambda: opened.locator("#map-plot .ring").count() == 1)
 
 
+@pytest.mark.usefixtures("mapped")
+def test_a_key_judges_no_sentence_while_the_next_is_on_its_way(opened: Any, worker: Worker) -> None:
+    opened.keyboard.press("6")
+    opened.wait_for_selector("#map-plot path")
+    opened.keyboard.press("j")
+    opened.wait_for_selector("#map-sentence .question")
+    held: list[Any] = []
+    opened.route("**/api/sentence?*", lambda route: held.append(route))
+    opened.keyboard.press("j")
+    until(lambda: opened.locator("#map-plot .ring").count() == len(held) == 1)
+    opened.keyboard.press("n")
+    held[0].continue_()
+    shown = opened.locator("#map-sentence .question")
+    first = shown.get_attribute("data-id")
+    until(lambda: shown.get_attribute("data-id") != first)
+    opened.keyboard.press("n")
+    saved(opened, "rejected as")
+    assert [*worker.review.state.run.run["corrections"]["judged"]] == [shown.get_attribute("data-id")]
+    opened.unroute("**/api/sentence?*")
+    for route in held[1:]:
+        route.continue_()
+
+
 def test_entities_are_searched_merged_split_and_lead_to_facts(
     opened: Any, worker: Worker, base: Discovery
 ) -> None:

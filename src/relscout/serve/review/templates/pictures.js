@@ -94,12 +94,14 @@
       sentence.judged ? element("span", { className: "badge", textContent: sentence.judged }) : "",
       element("div", { className: "actions" }, sentence.relation >= 0 ? button("Yes", "y", () => judge(true)) : "", button("No relation", "n", () => judge(false)), button("Another relation", "m", another))));
   };
+  // while the next sentence is on its way, a key must not judge the one before
+  const isShown = () => pickedSentence !== null && pickedSentence.id === picked;
   const judge = (yes) => {
-    if (!pickedSentence || (yes && pickedSentence.relation < 0)) return;
+    if (!isShown() || (yes && pickedSentence.relation < 0)) return;
     const { id, relation } = pickedSentence;
     decide(yes ? { confirm: [id], relation } : { reject: [id], relation });
   };
-  const another = () => { if (pickedSentence) other(pickedSentence, [], () => {}); };
+  const another = () => { if (isShown()) other(pickedSentence, [], () => {}); };
   const stepRelation = (by) => {
     const order = ranked().map(([id]) => id);
     if (!order.length) return;

@@ -232,6 +232,24 @@ def test_the_map_has_places_when_vectors_are_known_and_relations_after_decisions
     assert ask(service, "GET", "/review/api/sentence?id=none").status_code == 404
 
 
+def test_the_map_of_a_run_without_relations_is_ready_and_empty(base: Discovery, tmp_path: Path) -> None:
+    run = base
+    ids = base.assignments.relation_ids.tolist()
+    for instance, relation in zip(base.assignments.instances, ids, strict=True):
+        run = run.reject([instance.id], relation)
+    review = Review(run, tmp_path / "log")
+    worker = Worker(review, tmp_path / "run")
+    worker.start("vectors")
+    end = time.monotonic() + 20
+    while worker.status.state == "running":
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    empty = View(review.state, run).map(worker.pool.instances, worker.places)
+    worker.close()
+    review.close()
+    assert (empty.ready, empty.ids, empty.x) == (True, [], [])
+
+
 def test_entities_are_searched_merged_and_drawn(reviewed: Making, base: Discovery) -> None:
     service = reviewed()
     whole = get(service, "entities?limit=200")

@@ -115,7 +115,9 @@ class Worker:
 
     def _vectors(self) -> Work:
         instances = list(self.pool.instances)
-        if instances:
+        if not instances:
+            self.places = np.empty((0, 2), dtype=np.float32)
+        else:
             vectors = self.review.base.model.transform(instances, progress=self._note)
             self.pool = self.pool.with_vectors(vectors)
             self._note("map", 0, None)

@@ -182,7 +182,10 @@ def test_inverses_are_numbered_along(first: Discovery) -> None:
         ({"method": "kmeans"}, "cannot separate relations of earlier runs from novel ones; use 'transfer'"),
         ({"method": "transfer", "settings": {"open_world": False}}, "open_world is False"),
         ({"method": "transfer", "labeled": []}, "cannot be combined"),
-        ({"method": "transfer", "known": "drop"}, "known is 'drop'"),
+        (
+            {"method": "transfer", "known": "drop"},
+            "known is 'drop', but relations of earlier runs are always kept",
+        ),
     ],
 )
 def test_what_cannot_be_a_later_batch_is_refused(

@@ -172,6 +172,7 @@ def test_a_relation_that_only_the_rest_has_is_described_from_there(sampled: Disc
         ({"fit_on": 0}, "fit_on is 0; expected a whole number of instances from 1"),
         ({"fit_on": 10, "precision": 0.8}, "fit_on and precision cannot be combined"),
         ({"fit_on": 10, "hierarchy": True}, "fit_on and hierarchy cannot be combined"),
+        ({"fit_on": 10, "relatedness": object()}, "fit_on and relatedness cannot be combined"),
     ],
 )
 def test_what_does_not_go_with_a_sample_is_refused(

@@ -162,7 +162,7 @@ def discover(
             keep their names and numbers; ``n_relations`` is the number of novel relations. For ``transfer``.
         fit_on: Fit the method on a random sample of so many instances, and apply its relations to all, with the memory
             of the sample (:func:`relscout.discovery.sampled.discover_in_sample`); ``None`` fits it on all. Not with
-            ``vectors``, ``none``, ``precision`` or ``hierarchy``.
+            ``vectors``, ``none``, ``precision``, ``relatedness`` or ``hierarchy``.
         none: Share of the corpus that expresses no relation, in [0, 1), ``"auto"`` to estimate it, or labelled examples
             (see :class:`relscout.methods.unrelated.NoRelationWrapper`); ``None`` gives every instance a relation.
         precision: For text in which every pair of entities is an instance: expected share of related pairs among those
@@ -187,7 +187,13 @@ def discover(
     if fit_on is not None:
         from relscout.discovery.sampled import discover_in_sample
 
-        unfit = {"vectors": vectors, "none": none, "precision": precision, "hierarchy": hierarchy or None}
+        unfit = {
+            "vectors": vectors,
+            "none": none,
+            "precision": precision,
+            "relatedness": relatedness,
+            "hierarchy": hierarchy or None,
+        }
         if given_too := [name for name, value in unfit.items() if value is not None]:
             raise SettingError(
                 f"fit_on and {given_too[0]} cannot be combined: the relations of a sample are applied to each instance "
@@ -254,7 +260,9 @@ def discover(
                 "labelled instances and earlier runs cannot be combined; save the former as a run"
             )
         if known != "raise":
-            raise SettingError(f"known is {known!r}, but relations of earlier runs are largest; leave it out")
+            raise SettingError(
+                f"known is {known!r}, but relations of earlier runs are always kept; leave it out"
+            )
         if none is not None or precision is not None:
             raise SettingError(
                 "none or precision and earlier runs cannot be combined: the earlier runs show which pairs are "

@@ -11,6 +11,7 @@ from relscout import read
 from relscout.core.instances import RelationInstance, content_id
 from relscout.io.shards import INSTANCES, write_shards
 from relscout.io.writers.jsonl import write_instances
+from tests.cli.conftest import lines, record
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +121,35 @@ def test_a_sample_is_fitted_and_applied_to_all(in_shards, good, fast, relscout, 
     assert json.loads(relscout("evaluate", out, "--gold", good, "--json").out)["n_instances"] == 30
     said = refused("discover", good, "--fit-on", 20, "--none", "auto", "--out", tmp_path / "other")
     assert "--fit-on applies the relations of a sample to each marked pair on its own" in said
+
+
+def test_a_report_that_is_written_later_compares_a_sampled_run_with_gold_relations(
+    in_shards, fast, relscout, tmp_path
+):
+    command = ("discover", in_shards, *fast, "--no-cache", "--fit-on", 20, "--out", tmp_path / "run")
+    assert relscout(*command).code == 0
+    done = relscout(*(option for option in command if option != "--no-report"))
+    assert done.code == 0, done.err
+    assert "Comparison with gold relations" in (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+
+
+def test_skipped_records_are_listed_once_when_a_sample_is_fitted(relscout, tmp_path):
+    for name in ("pairs.jsonl", "known.jsonl"):
+        (tmp_path / name).write_text(lines(record(head=(3, 3))), encoding="utf-8")
+    done = relscout(
+        *(
+            "discover",
+            tmp_path / "pairs.jsonl",
+            "--labeled",
+            tmp_path / "known.jsonl",
+            "--method",
+            "transfer",
+        ),
+        *("--relations", 2, "--fit-on", 20, "--on-error", "skip", "--no-cache"),
+    )
+    assert done.code == 2
+    assert done.err.count("skipped:") == 1
+    assert "2 invalid records skipped:" in done.err
 
 
 def extracted(text):

@@ -199,9 +199,13 @@ def command(
     if not streamed:
         with progress_bars(resumable=not caching.no_cache) as progress:
             instances = list(_noting(gold, reading.instances(inputs, skipped, progress=progress)))
+    elif fitted is not None and sharding.ray is None:
+        for _ in _noting(gold, reading.instances(inputs, skipped)):
+            pass  # the report compares with the gold relations
     learnt_from = list(reading.others().instances(labeled, skipped)) if labeled else None
     unrelated = list(reading.others().instances([given], skipped)) if isinstance(given, Path) else given
-    skipped.report()
+    if not streamed or fitted is not None:
+        skipped.report()  # else when the pairs are read
     if not instances and not streamed:
         raise InputError(f"{', '.join(map(str, inputs))}: {_why_nothing(skipped, plain=plain)}")
     how: dict[str, Any] = {

@@ -245,3 +245,13 @@ def test_a_teacher_is_repeated_also_on_unlabelled_pairs(
     assert trained.code == 0, trained.err
     assert "and on the neighbourhoods of teacher" in " ".join(trained.out.split())
     assert f"also of {len(lines[1::2])} unlabelled instances" in " ".join(trained.out.split())
+
+
+def test_a_teacher_computes_as_the_encoder_does(
+    refused: Run, file: Path, tiny_bert: Path, encoder_config: Callable[..., Path]
+) -> None:
+    config = encoder_config(pooling="span-mean@2+between", backend="openvino", dtype="int8")
+    learn = ("lab", "pretrain", "labels", file, "--encoder", tiny_bert, "--encoder-config", config)
+    said = refused(*learn, "--teacher", tiny_bert, "--per-file", "--out", "student")
+    assert "--per-file" in said
+    assert "int8" not in said

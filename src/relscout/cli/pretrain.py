@@ -200,7 +200,9 @@ def labels_command(
     taught_by = (
         None
         if teacher is None
-        else TransformerEncoder(settings_for(teacher, device=described.device, dtype=described.dtype))
+        else TransformerEncoder(
+            settings_for(teacher, device=described.device, backend=described.backend, dtype=described.dtype)
+        )
     )
     skipped = Skipped()
     if per_file and len({path.resolve() for path in inputs}) < max(len(inputs), 2):

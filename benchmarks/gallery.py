@@ -123,7 +123,10 @@ def page(analysis: Analysis, outputs: Mapping[str, list[str]], seconds: Mapping[
         parts += [step.text, _shown(step), *_output(name, outputs[name], step.lines)]
     parts += ["## What it shows", analysis.reading]
     if analysis.name in seconds:
-        parts.append(f"All commands together took {seconds[analysis.name]} seconds of one processor core.")
+        parts.append(
+            f"All commands together took {seconds[analysis.name]} seconds of one processor core. The times in the "
+            "outputs are longer, because the machine did other work as well."
+        )
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

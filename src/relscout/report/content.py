@@ -72,7 +72,8 @@ def projected(vectors: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.floa
         vectors: The vectors.
         seed: Random seed of t-SNE, which starts from the principal components.
     """
-    n = len(vectors)
+    if not (n := len(vectors)):
+        return np.empty((0, 2), dtype=np.float32)
     centred = np.asarray(vectors, dtype=np.float64) - np.mean(vectors, axis=0, dtype=np.float64)
     if n < 5 or not np.ptp(centred, axis=0).max(initial=0.0):
         # too few vectors, or all equal
@@ -99,8 +100,8 @@ def projected(vectors: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.floa
 
 
 def _within(plane: NDArray[np.float64]) -> NDArray[np.float32]:
-    plane = plane - (plane.min(axis=0) + plane.max(axis=0)) / 2 if len(plane) else plane
-    reach = float(np.abs(plane).max(initial=0.0))
+    plane = plane - (plane.min(axis=0) + plane.max(axis=0)) / 2
+    reach = float(np.abs(plane).max())
     return np.asarray(plane / reach if reach else plane, dtype=np.float32)
 
 

@@ -432,6 +432,25 @@ def test_a_key_judges_no_sentence_while_the_next_is_on_its_way(opened: Any, work
         route.continue_()
 
 
+@pytest.mark.parametrize(("key", "what", "field"), [("3", "facts", "fact"), ("7", "entities", "entity")])
+def test_the_answer_to_an_earlier_search_that_arrives_last_is_not_shown(
+    opened: Any, key: str, what: str, field: str
+) -> None:
+    held: list[Any] = []
+    opened.route(f"**/api/{what}?search=Rome&*", lambda route: held.append(route))
+    opened.keyboard.press(key)
+    until(lambda: f" {what}" in opened.inner_text(f"#{field}-count"))
+    whole = opened.inner_text(f"#{field}-count")
+    opened.fill(f"#{field}-search", "Rome")
+    until(lambda: opened.inner_text(f"#{field}-count") == whole and len(held) == 1)
+    with opened.expect_response(f"**/api/{what}?search=&*"):
+        opened.fill(f"#{field}-search", "")
+    with opened.expect_response(f"**/api/{what}?search=Rome&*"):
+        held[0].continue_()
+    opened.wait_for_timeout(100)
+    assert opened.inner_text(f"#{field}-count") == whole
+
+
 def test_entities_are_searched_merged_split_and_lead_to_facts(
     opened: Any, worker: Worker, base: Discovery
 ) -> None:

@@ -132,11 +132,12 @@
   let place = 0;
   let nodes = [];
   const fetchEntities = async (more = false) => {
-    const search = encodeURIComponent($("entity-search").value);
+    const wanted = $("entity-search").value;
     const from = more ? entities.length : 0;
     const limit = more ? BATCH : Math.min(Math.max(entities.length, BATCH), 200);
-    const answer = await shown(() => api(`entities?search=${search}&offset=${from}&limit=${limit}`));
-    if (!answer) return;
+    const answer = await shown(() => api(`entities?search=${encodeURIComponent(wanted)}&offset=${from}&limit=${limit}`));
+    // an answer to an earlier search may arrive last
+    if (!answer || $("entity-search").value !== wanted) return;
     entities = more ? [...entities, ...answer.entities] : answer.entities;
     total = answer.total;
     showEntities();

@@ -417,11 +417,12 @@ const review = (() => {
   let factTotal = 0;
   let factPlace = 0;
   const fetchFacts = async (more = false) => {
-    const search = encodeURIComponent($("fact-search").value);
+    const wanted = $("fact-search").value;
     const from = more ? facts.length : 0;
     const limit = more ? BATCH : Math.min(Math.max(facts.length, BATCH), 200);
-    const found = await shown(() => api(`facts?search=${search}&offset=${from}&limit=${limit}`));
-    if (!found) return;
+    const found = await shown(() => api(`facts?search=${encodeURIComponent(wanted)}&offset=${from}&limit=${limit}`));
+    // an answer to an earlier search may arrive last
+    if (!found || $("fact-search").value !== wanted) return;
     facts = more ? [...facts, ...found.facts] : found.facts;
     factTotal = found.total;
     showFacts();

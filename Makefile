@@ -34,7 +34,7 @@ fuzz: .venv/.installed-dev ## Mutate RECORDS=1000000 records of all readers; SEE
 check: .venv/.installed-dev ## All that CI checks: style, types, tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
+	$(BIN)/mypy --num-workers auto
 	$(MAKE) --no-print-directory test
 
 torture: .venv/.installed-dev ## Kill every command that writes N=200 times, damage a run DAMAGES=1000 times; SEED=0

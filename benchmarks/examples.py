@@ -86,8 +86,12 @@ def run() -> None:
     print(f"written to {write_result('examples', {'columns': int(_COLUMNS), 'outputs': outputs})}")
 
 
-def printed(example: Sequence[str] | str, folder: Path, environment: Mapping[str, str]) -> list[str]:
+def printed(
+    example: Sequence[str] | str, folder: Path, environment: Mapping[str, str], *, notes: bool = False
+) -> list[str]:
     """Return the lines that the words of a relscout command, or a Python program, print in a folder.
+
+    With ``notes``, these include what it writes to standard error.
 
     Raises:
         subprocess.CalledProcessError: It failed.
@@ -98,6 +102,7 @@ def printed(example: Sequence[str] | str, folder: Path, environment: Mapping[str
         cwd=folder,
         env=environment,
         stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT if notes else None,
         text=True,
         encoding="utf-8",
         check=True,

@@ -37,6 +37,8 @@ class Step:
     is_program: bool = False
     file: str = ""
     """Name of the file, if it is one."""
+    notes: bool = False
+    """Whether the page also shows what goes to standard error."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ def run_step(step: Step, place: Path, environment: Mapping[str, str]) -> list[st
         command = [sys.executable, "-m", "pip", "--quiet", *words]
         subprocess.run(command, cwd=place, env=environment, check=True)
         return []
-    return printed(words, place, environment)
+    return printed(words, place, environment, notes=step.notes)
 
 
 def write_page(analysis: Analysis, outputs: Mapping[str, list[str]], seconds: Mapping[str, int]) -> None:

@@ -11,7 +11,7 @@ is said to fit, with the whole vocabulary, and without the right property.
 
 ``--fit`` prints the constants of :mod:`relscout.discovery.matching` instead, from Wiki80's 64 relations: weights and
 margin by a grid, and the calibration by logistic regression on random parts of the vocabulary, with and without the
-right property.
+right property. It also writes the mean vectors of these relations.
 """
 
 from __future__ import annotations
@@ -220,12 +220,14 @@ def _rounded(value: float) -> float:
 
 
 def fit(data: Path, vocabulary: Vocabulary, cache: VectorCache) -> None:
-    """Print the quality of weights and margins on Wiki80's 64 relations, and fit the calibration to them."""
+    """Print the quality of weights and margins on Wiki80's 64 relations, fit the calibration, and write their means."""
     groups = _drawn(_by_id(protocols.predefined(data), vocabulary), 40, 0)
-    values = matching.similarities(_texts(list(groups.values())), vocabulary, cache=cache)
+    texts = _texts(list(groups.values()))
+    background = matching.mean_vectors(texts, cache=cache)
+    values = matching.similarities(texts, vocabulary, background=background, cache=cache)
     ids = [entry.id for entry in vocabulary.entries]
     right = np.array([ids.index(id) for id in groups])
-    for ends, margin, generality in product((1.0, 2.0, 3.0), (0.2, 0.4, 0.6), (0.0, 3.0, 5.5, 8.0)):
+    for ends, margin, generality in product((1.0, 2.0, 3.0), (0.2, 0.4, 0.6), (0.0, 3.0, 5.0, 7.0)):
         quality = [
             (
                 reciprocal_rank(ranks, right),
@@ -240,6 +242,8 @@ def fit(data: Path, vocabulary: Vocabulary, cache: VectorCache) -> None:
         )
     coefficients, constant = fitted_calibration(values, right)
     print("CALIBRATION, CONSTANT =", coefficients, constant)
+    np.save(matching.BACKGROUND, background)
+    print(f"written: {matching.BACKGROUND}")
 
 
 def turned(values: dict[str, Array]) -> dict[str, Array]:

@@ -24,6 +24,7 @@ DATA = [
     "data/relation/adapter_model.safetensors",
     "data/relatedness/model/artifact.json",
     "data/relatedness/model/tensors.safetensors",
+    "data/vocabulary/background.npy",
     "io/datasets/catalogue.yaml",
     "lab/presets/kmeans-bundled.yaml",
     "report/templates/report.html.j2",

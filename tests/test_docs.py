@@ -6,7 +6,6 @@ import contextlib
 import importlib.util
 import io
 import json
-import os
 import re
 import shlex
 import shutil
@@ -279,7 +278,9 @@ def test_the_page_about_own_methods_is_short() -> None:
     assert len(prose(DOCS / "write-your-own-method.md").split()) < 900
 
 
-def test_the_method_of_the_page_runs_when_another_package_has_it(tmp_path: Path) -> None:
+def test_the_method_of_the_page_runs_when_another_package_has_it(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     page = BLOCKS[DOCS / "write-your-own-method.md"]
     files = {block.title: block.code for block in page if block.title is not None}
     entry_points = tomllib.loads(files["pyproject.toml"])["project"]["entry-points"]
@@ -295,19 +296,13 @@ def test_the_method_of_the_page_runs_when_another_package_has_it(tmp_path: Path)
     )
     chosen = [one for one in bundled_corpus() if one.relation in ("orbits", "spouse")][::8]
     write_instances(chosen, tmp_path / "pairs.jsonl")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "mixture", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     command = "discover pairs.jsonl --method mixture --relations 2 --set ridge=0.01 --out my-run --no-report"
-    code = (
-        "from relscout.cli.app import run\n"
-        f"assert run({[*command.split(), '--encoder', 'minilm', '--no-cache']!r}) == 0\n"
-        "assert run(['extract', 'my-run', 'pairs.jsonl', '--out', 'triples.jsonl', '--no-cache']) == 0\n"
-    )
-    paths = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
-    subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": paths, "XDG_CACHE_HOME": str(tmp_path / "cache")},
-    )
+    assert run([*command.split(), "--encoder", "minilm"]) == 0
+    assert run(["extract", "my-run", "pairs.jsonl", "--out", "triples.jsonl"]) == 0
     ran = json.loads((tmp_path / "my-run" / "run.json").read_text("utf-8"))
     assert (ran["method"], ran["settings"]["ridge"]) == ("mixture", 0.01)
     files_of_ids = (tmp_path / "my-run" / "assignments.jsonl", tmp_path / "triples.jsonl")

@@ -9,12 +9,14 @@ import pytest
 from relscout.core.instances import Match, Mention, RelationInstance, Triple
 from relscout.discovery import Discovery
 from relscout.discovery.matching import (
+    BACKGROUND,
     LEAST,
     MOST,
     EntryScores,
     RelationTexts,
     calibration_features,
     combined,
+    mean_vectors,
     similarities,
     weighted,
 )
@@ -138,9 +140,23 @@ def test_a_general_name_is_similar_to_many_others_whatever_their_order() -> None
         np.testing.assert_allclose(values.mean(axis=1), 0, atol=1e-6)
         of_name = dict(zip(order, values[0].tolist(), strict=True))
         assert max(of_name, key=of_name.__getitem__).startswith("country")
-    # a single relation, of which little is subtracted, counts less
-    (alone,) = similarities([relation], Vocabulary.of(names))["generality"].tolist()
-    np.testing.assert_allclose(alone, [of_name[name] * (1 / 9) / (8 / 16) for name in names], rtol=1e-4)
+
+
+def test_what_other_relations_have_in_common_is_subtracted() -> None:
+    vocabulary = Vocabulary.of(("capital", "spouse"))
+    instance = RelationInstance.from_strings("Cato of Tusculum", "Cato", "Tusculum")
+    relation = RelationTexts([instance], ["of"])
+    own = mean_vectors([relation, relation])
+    for what, table in similarities([relation], vocabulary, background=own).items():
+        if what != "generality":
+            np.testing.assert_allclose(table, 0, atol=1e-6)
+    nothing = similarities([relation], vocabulary, background=np.zeros_like(own))["window name"]
+    usual = similarities([relation], vocabulary)["window name"]
+    assert np.load(BACKGROUND).shape == own.shape
+    # a single relation is one of nine: with no background, eight ninths of its similarity remain
+    doubled = similarities([relation], vocabulary, background=2 * own)["window name"]
+    np.testing.assert_allclose(doubled, -nothing, atol=1e-6)
+    assert not np.allclose(usual, nothing, atol=1e-3)
 
 
 def test_the_calibration_sees_the_distance_to_the_best_other_entry() -> None:

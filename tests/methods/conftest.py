@@ -62,7 +62,7 @@ QUICK: dict[str, dict[str, Any]] = {
         "training_dtype": "float32",
         "start": "k-means++",
     },
-    "eiure": {"batch": 20, "training_dtype": "float32", "start": "k-means++", "annotate": False},
+    "eiure": {"epochs": 1, "batch": 20, "training_dtype": "float32", "start": "k-means++", "annotate": False},
     "transfer": {
         "layers": "64-16",
         "autoencoder_steps": 100,
@@ -85,7 +85,6 @@ BRIEF: dict[str, dict[str, Any]] = {
     "rsn": {"pairs": 400},
     "rocore": {"layers": "16-8", "pretrain_steps": 8, "epoch_steps": 2},
     "siamese": {"predictor_width": 16},
-    "eiure": {"epochs": 1},
     "transfer": {"layers": "16-8", "autoencoder_steps": 20},
 }
 

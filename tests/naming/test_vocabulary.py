@@ -238,6 +238,7 @@ def test_a_vocabulary_of_two_entries_is_no_surer_than_one_of_ten() -> None:
     for count in (1, 2, 10, 20):
         padded = np.pad(table, ((0, 0), (0, 10)), constant_values=0.01)[:, :count]
         values = {f"{what} {how}": padded for what in QUERIES for how in ("name", "text")}
+        values["generality"] = np.zeros_like(padded)
         best[count] = float(combined(values).probabilities[0, 0])
     assert best[2] == best[10]
     assert best[1] <= best[10]

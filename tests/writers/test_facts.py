@@ -258,7 +258,10 @@ def test_a_related_value_that_is_no_share_is_refused(
 
 def test_every_format_of_properties_has_the_phrase_of_a_fact(tmp_path: Path, make_fact: MakeFact) -> None:
     fact = replace(make_fact(), phrase="native of")
-    for name, to in (("facts.jsonl", "jsonl"), ("facts.graphml", "graphml"), ("facts", "neo4j")):
+    formats = {"facts.jsonl": None, "facts.graphml": None, "facts.ttl": None, "facts": "neo4j"}
+    for name, to in formats.items():
         write_facts([fact], tmp_path / name, format=to)
-    written = [tmp_path / "facts.jsonl", tmp_path / "facts.graphml", tmp_path / "facts" / "relations.csv"]
+    written = [
+        tmp_path / name for name in ("facts.jsonl", "facts.graphml", "facts.ttl", "facts/relations.csv")
+    ]
     assert all("native of" in path.read_text(encoding="utf-8") for path in written)

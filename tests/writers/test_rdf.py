@@ -69,6 +69,12 @@ def test_a_statement_tells_where_the_triple_was_read(path: Path, make_triple: Ma
     }
 
 
+def test_a_statement_has_the_phrase_of_its_sentence(path: Path, make_triple: MakeTriple) -> None:
+    write([replace(make_triple(), phrase="native of")], path)
+    graph = read_back(path)
+    assert list(graph.objects(None, VOCABULARY.phrase)) == [Literal("native of")]
+
+
 def test_every_triple_has_its_own_statement_even_with_equal_ids(path: Path, make_triple: MakeTriple) -> None:
     write([make_triple(instance_id="7"), make_triple("Zoë", instance_id="7")], path)
     assert len(list(read_back(path).subjects(RDF.type, RDF.Statement))) == 2

@@ -9,6 +9,9 @@ head. The weighted sum ranks the entries. It favours general names, which are si
 logistic model of this sum, of its distance to the best other entry and of the number of entries, at least 10, gives the
 probability that an entry is the relation.
 
+What all relations have in common says nothing about one of them: the mean vectors of the relations of the corpus are
+subtracted and, since a corpus may have few, those of Wiki80's relations, as if it had eight more.
+
 The weights, the margin and the logistic model were fitted to Wiki80's 64 relations that are not among FewRel's 16
 novel ones, with 12 examples of each and FewRel's list of 744 of Wikidata's properties (``python -m benchmarks
 vocabulary --fit``). Whole sentences did not help, nor did characters that a name shares with the words around the
@@ -20,6 +23,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -38,16 +42,20 @@ EXAMPLES, PHRASES, _AROUND = 12, 5, 4
 #: Weight of the list of tails, and what an entry loses that fits from tail to head.
 ENDS_WEIGHT, INVERSE_MARGIN = 2.0, 0.4
 #: Weight of the mean similarity of an entry's name to all names of the vocabulary.
-GENERALITY_WEIGHT = 5.5
+GENERALITY_WEIGHT = 5.0
 #: Log-odds of a match: coefficients of :func:`calibration_features`, and the constant.
-CALIBRATION: Final = (1.742, 1.484, -0.59)
-CONSTANT: Final = -2.535
+CALIBRATION: Final = (1.715, 1.517, -0.58)
+CONSTANT: Final = -2.421
 #: Number of entries of the smallest vocabulary to which they were fitted.
 _LEAST_ENTRIES = 10
 #: Least probability of a match, and number of matches of a relation.
 LEAST, MOST = 0.1, 5
-#: Number of relations at which half of their mean similarity to an entry is subtracted.
+#: The mean vectors of what is compared, in the order of :data:`KINDS`, over Wiki80's 64 relations (4, D), float32; and
+#: the number of relations of a corpus whose mean counts as much.
+BACKGROUND: Final = Path(__file__).parent.parent / "data" / "vocabulary" / "background.npy"
 _CENTRED_AT = 8
+#: What of a relation is compared with entries.
+KINDS: Final = ("window", "phrase", "heads", "tails")
 _MIXED = re.compile(r"^mixed: | \(inverse\)$")
 
 Array = NDArray[np.float32]
@@ -183,15 +191,22 @@ def similarities(
     relations: Sequence[RelationTexts],
     vocabulary: Vocabulary,
     *,
+    background: Array | None = None,
     cache: VectorCache | None = None,
     progress: Progress = silent,
 ) -> dict[str, Array]:
     """Return each similarity of relations and entries (R, E), float32, such as that of ``"window name"``.
 
-    They are cosines, from which the mean over the relations is subtracted, shrunk for few relations: an entry that is
-    similar to all relations of a corpus says more about the corpus. ``"generality"`` is the mean cosine of the name of
-    an entry with all names, above that of all entries, and shrunk in the same way: what is subtracted is large for
-    general names.
+    They are cosines, from which the mean over the relations and the background is subtracted: an entry that is similar
+    to all relations of a corpus says more about the corpus. ``"generality"`` is the mean cosine of the name of an entry
+    with all names, above that of all entries: what is subtracted is large for general names.
+
+    Args:
+        relations: The relations (R).
+        vocabulary: The vocabulary (E).
+        background: Mean vectors of other relations (4, D), see :func:`mean_vectors`; by default those of Wiki80.
+        cache: Stores the vectors of all texts.
+        progress: Called with the number of texts encoded, stage ``"encode"``.
     """
     entries = vocabulary.entries
     names = [[entry.name, *entry.aliases] for entry in entries]
@@ -199,45 +214,61 @@ def similarities(
         "name": [name for several in names for name in several],
         "text": [_described(entry) for entry in entries],
     }
+    every = [text for texts in of_entries.values() for text in texts]
+    queries, vectors, row_of = _encoded(relations, every, cache, progress)
+    subtracted = np.load(BACKGROUND) if background is None else background  # (4, D)
+    begins = np.cumsum([0, *map(len, names)])[:-1]
+    of_text = vectors[[row_of[text] for text in of_entries["text"]]]  # (E, D)
+    of_name = vectors[[row_of[text] for text in of_entries["name"]]]  # (names, D)
+    n = len(relations)
+    values: dict[str, Array] = {}
+    for place, what in enumerate(KINDS):
+        both = np.concatenate([queries[what], subtracted[place : place + 1]])  # (R + 1, D)
+        # the best of all names of an entry counts
+        for how, cosines in (
+            ("name", np.maximum.reduceat(both @ of_name.T, begins, axis=1)),
+            ("text", both @ of_text.T),
+        ):
+            mean = (cosines[:n].sum(axis=0) + _CENTRED_AT * cosines[n]) / (n + _CENTRED_AT)
+            values[f"{what} {how}"] = (cosines[:n] - mean).astype(np.float32)
+    # summed in the order of the names, so that the order of the vocabulary does not matter
+    centre = vectors[sorted(row_of[entry.name] for entry in entries)].mean(axis=0, dtype=np.float64)
+    generality = vectors[[row_of[entry.name] for entry in entries]] @ centre - centre @ centre  # (E,)
+    values["generality"] = np.tile(generality.astype(np.float32), (n, 1))
+    return values
+
+
+def mean_vectors(relations: Sequence[RelationTexts], *, cache: VectorCache | None = None) -> Array:
+    """Return the mean vectors over the relations of what is compared (4, D), float32, in the order of :data:`KINDS`."""
+    queries, _, _ = _encoded(relations, [], cache, silent)
+    return np.stack([queries[what].mean(axis=0) for what in KINDS])
+
+
+def _encoded(
+    relations: Sequence[RelationTexts], others: Sequence[str], cache: VectorCache | None, progress: Progress
+) -> tuple[dict[str, Array], Array, dict[str, int]]:
+    """Return the vectors of relations by kind (R, D), of all texts (T, D), of unit length, and the row of each text."""
     of_relations = {
         "window": [relation.windows for relation in relations],
         "phrase": [[relation.listed_phrases] for relation in relations],
         "heads": [[relation.heads] for relation in relations],
         "tails": [[relation.tails] for relation in relations],
     }
-    every = [text for texts in of_entries.values() for text in texts]
-    every += [text for several in of_relations.values() for texts in several for text in texts]
+    every = [*others, *(text for several in of_relations.values() for texts in several for text in texts)]
     distinct = sorted({text for text in every if text.strip()})
     encoder = TransformerEncoder(EncoderSettings(BUNDLED, marking="none", pooling="sentence"), cache=cache)
     vectors = encoder.encode([_as_instance(text) for text in distinct], progress=progress)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     row_of = {text: row for row, text in enumerate(distinct)}
-    nothing = np.zeros((1, vectors.shape[1]), dtype=np.float32)
 
     def mean_of(texts: Sequence[str]) -> Array:
         rows = [row_of[text] for text in texts if text in row_of]
-        mean = vectors[rows].mean(axis=0) if rows else nothing[0]
+        mean = vectors[rows].mean(axis=0) if rows else np.zeros(vectors.shape[1], dtype=np.float32)
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
 
-    begins = np.cumsum([0, *map(len, names)])[:-1]
-    of_text = vectors[[row_of[text] for text in of_entries["text"]]]  # (E, D)
-    of_name = vectors[[row_of[text] for text in of_entries["name"]]]  # (names, D)
-    shrunk = len(relations) / (len(relations) + _CENTRED_AT)
-    values: dict[str, Array] = {}
-    for what, several in of_relations.items():
-        queries = np.stack([mean_of(texts) for texts in several])  # (R, D)
-        # the best of all names of an entry counts
-        for how, cosines in (
-            ("name", np.maximum.reduceat(queries @ of_name.T, begins, axis=1)),
-            ("text", queries @ of_text.T),
-        ):
-            values[f"{what} {how}"] = (cosines - shrunk * cosines.mean(axis=0)).astype(np.float32)
-    # summed in the order of the names, so that the order of the vocabulary does not matter
-    mean = vectors[sorted(row_of[entry.name] for entry in entries)].mean(axis=0, dtype=np.float64)
-    generality = vectors[[row_of[entry.name] for entry in entries]] @ mean - mean @ mean  # (E,)
-    values["generality"] = np.tile((shrunk * generality).astype(np.float32), (len(relations), 1))
-    return values
+    queries = {what: np.stack([mean_of(texts) for texts in of_relations[what]]) for what in KINDS}
+    return queries, vectors, row_of
 
 
 def combined(values: Mapping[str, Array]) -> EntryScores:

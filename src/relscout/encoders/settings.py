@@ -593,8 +593,8 @@ def learnt_relations(model: str) -> frozenset[str]:
         visited.add(current)
         made = about(current)
         teacher = made.get("teacher")
-        taught = _listed(teacher.get("learnt")) if isinstance(teacher, dict) else []
-        relations.update(str(name) for name in (*_listed(made.get("relations")), *taught))
+        learnt = _listed(teacher.get("learnt")) if isinstance(teacher, dict) else []
+        relations.update(str(name) for name in (*_listed(made.get("relations")), *learnt))
         waiting += [source for source in (made.get("encoder"), base_of(current)) if isinstance(source, str)]
     return frozenset(relations)
 

@@ -86,10 +86,9 @@ def reviewed(worker: Worker, base: Discovery, names: Path) -> Iterator[Callable[
         yield make
 
 
-@pytest.fixture
-def address(reviewed: Callable[..., Service]) -> Iterator[str]:
-    """A running server of the review application, as the address of its page."""
-    service = reviewed()
+@contextlib.contextmanager
+def serving(service: Service) -> Iterator[str]:
+    """Run a server of the review application; its address is that of the page."""
     with listening("127.0.0.1", 0) as listener:
         server = server_of(service)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
@@ -97,3 +96,10 @@ def address(reviewed: Callable[..., Service]) -> Iterator[str]:
         yield f"{url_of(listener)}/review"
         server.should_exit = True
         thread.join(20)
+
+
+@pytest.fixture
+def address(reviewed: Callable[..., Service]) -> Iterator[str]:
+    """A running server of the review application, as the address of its page."""
+    with serving(reviewed()) as page:
+        yield page

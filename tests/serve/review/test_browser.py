@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -13,9 +14,15 @@ import pytest
 
 from relscout.discovery import Discovery
 from relscout.discovery.decisions import Decisions
+from relscout.discovery.extraction import RunExtractor, load_extractor
 from relscout.report.content import ranked_entities
+from relscout.serve.api import Service
+from relscout.serve.extraction import BatchExtractor
+from relscout.serve.review.state import Review
 from relscout.serve.review.work import Worker
-from tests.serve.review.conftest import HOSTILE
+from relscout.text.gazetteer import Gazetteer
+from tests.cli.conftest import call
+from tests.serve.review.conftest import HOSTILE, serving
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 
@@ -169,6 +176,47 @@ def test_thirty_questions_would_do_and_answers_reach_the_new_run(
     assert exported == [fact.relation for fact in run.facts()]
 
 
+def test_from_a_text_file_to_exported_facts(
+    browser: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: Path, tiny_bert: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pairs = [("Ada", "Rome"), ("Bob", "Oslo"), ("Carl", "Paris"), ("Zoe", "Rome"), ("Ada", "Oslo")]
+    texts = [f"{one} {verb} {place} .\n" for verb in ("was born in", "works for") for one, place in pairs]
+    Path("notes.txt").write_text("".join(texts), encoding="utf-8")
+    Path("encoder.json").write_text('{"pooling": "sentence"}', encoding="utf-8")
+    encoder = ("--encoder", tiny_bert, "--encoder-config", "encoder.json", "--no-cache")
+    options = ("--gazetteer", names, "--relations", 2, "--no-report")
+    discovered = call("discover", "notes.txt", *encoder, *options, "--out", "run")
+    assert discovered.code == 0, discovered.err
+    review = Review(Discovery.load(Path("run")), Path("review.sqlite"))
+    extractor = load_extractor(Path("run"))
+    assert isinstance(extractor, RunExtractor)
+    reviewing = Worker(review, tmp_path / "run")
+    service = Service(BatchExtractor(extractor, lambda _: Gazetteer.load(names)), worker=reviewing)
+    with serving(service) as address, tab(browser, address) as page:
+        page.keyboard.press("]")
+        page.wait_for_selector("#relation .judge li")
+        page.keyboard.press("r")
+        page.fill("#new-name", "comes from")
+        page.keyboard.press("Enter")
+        saved(page, "renamed to “comes from”")
+        page.keyboard.press("n")
+        saved(page, "rejected as")
+        page.keyboard.press("5")
+        page.keyboard.press("w")
+        page.wait_for_selector("#saved")
+    reviewing.close()
+    review.close()
+    before, after = (Discovery.load(Path(name)).facts() for name in ("run", "run-reviewed"))
+    assert len(after) == len(before) - 1
+    exported = call("export", "run-reviewed", "--out", "facts.csv")
+    assert exported.code == 0, exported.err
+    with Path("facts.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["relation"] for row in rows] == [fact.relation for fact in after]
+    assert "comes from" in {row["relation"] for row in rows}
+
+
 def test_answers_that_overtake_the_next_questions_do_not_end_the_questions(opened: Any) -> None:
     held: list[tuple[Any, Any]] = []
 
@@ -195,6 +243,37 @@ def test_answers_that_overtake_the_next_questions_do_not_end_the_questions(opene
     route.fulfill(response=response, json=stale)
     opened.wait_for_selector("article.question")
     assert opened.locator("article.question").get_attribute("data-id") not in answered
+
+
+def test_a_question_that_is_being_read_is_not_exchanged(opened: Any, worker: Worker) -> None:
+    held: list[tuple[Any, Any]] = []
+
+    def hold(route: Any) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    def shown() -> str:
+        return str(opened.locator("article.question").get_attribute("data-id"))
+
+    opened.keyboard.press("2")
+    opened.wait_for_selector("article.question")
+    opened.route("**/questions?*", hold)
+    for count in range(1, 4):
+        opened.keyboard.press("y")
+        until(lambda count=count: f"{count} answer" in opened.inner_text("#ask-count"))
+    until(lambda: bool(held))
+    reading = shown()
+    route, response = held[0]
+    others = response.json()
+    others["questions"] = [each for each in others["questions"] if each["sentence"]["id"] != reading][::-1]
+    assert others["questions"]
+    with opened.expect_response("**/questions?*"):
+        route.fulfill(response=response, json=others)
+    opened.keyboard.press("n")
+    until(lambda: worker.review.state.run.run["corrections"]["judged"].get(reading) == -1)
+    until(lambda: shown() != reading)
 
 
 def test_facts_are_searched_confirmed_and_rejected(opened: Any, worker: Worker, base: Discovery) -> None:

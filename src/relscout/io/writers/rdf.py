@@ -13,6 +13,7 @@ URIs are those of :mod:`relscout.io.writers.identity`. The vocabulary, under ``u
 ``confidence``                 of a statement: in [0, 1], ``xsd:double``
 ``related``                    of a statement: in [0, 1], ``xsd:double``, where it was estimated
 ``polarity``                   of a statement: "asserted", "negated" or "hypothetical"
+``phrase``                     of a statement: what its sentences say of the two, where that is clear
 ``instanceId``, ``source``     of a statement: id of the relation instance; file and line it comes from
 ``document``,                  of a statement: the document; offset of the sentence in it, ``xsd:integer``
 ``documentStart``
@@ -257,6 +258,7 @@ def fact_descriptions(facts: Iterable[Fact]) -> Iterator[Description]:
                 (VOCABULARY + "support", _integer(fact.support)),
                 (VOCABULARY + "documents", _integer(fact.documents)),
                 (VOCABULARY + "confidence", _double(fact.confidence)),
+                *([(VOCABULARY + "phrase", Literal(fact.phrase))] if fact.phrase else []),
                 *((VOCABULARY + "evidence", Literal(id)) for id in fact.evidence),
             ],
         )
@@ -323,6 +325,7 @@ def _provenance(triple: Triple) -> Properties:
         ("tailEnd", _integer(instance.tail.end)),
         ("confidence", _double(triple.confidence)),
         ("polarity", Literal(triple.polarity)),
+        ("phrase", Literal(triple.phrase) if triple.phrase else None),
         ("instanceId", Literal(instance.id)),
         ("related", None if triple.related is None else _double(triple.related)),
         ("source", Literal(instance.source) if instance.source else None),

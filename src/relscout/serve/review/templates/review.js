@@ -360,15 +360,21 @@ const review = (() => {
     if (fetching) { again = true; return; }
     fetching = true;
     let answer;
+    let before;
     do {
       again = false;
+      before = passed.size;
       const skip = [...passed].slice(-900).map((id) => `&skip=${encodeURIComponent(id)}`).join("");
       answer = await shown(() => api(`questions?limit=5${skip}`));
       if (answer) {
         ready = answer.ready;
-        questions = answer.questions.filter((question) => !passed.has(question.sentence.id));
+        // the question that is being read stays, or a key would answer another one
+        const shownId = questions[0]?.sentence.id;
+        const fresh = answer.questions.filter((question) => !passed.has(question.sentence.id));
+        const here = fresh.find((question) => question.sentence.id === shownId) ?? questions[0];
+        questions = here ? [here, ...fresh.filter((question) => question !== here)] : fresh;
       }
-    } while (again && answer && !questions.length);
+    } while (answer && !questions.length && (again || passed.size > before));
     fetching = false;
     if (answer) showQuestion();
   };

@@ -348,6 +348,7 @@ def neighbour_seeds(
     n_init: int = 10,
     sample_size: int = _SEEDING_SAMPLE,
     n_layouts: int = 1,
+    spectral: bool = False,
 ) -> NDArray[np.float32] | None:
     """Return starts for k-means (K, D), float32, or ``None`` if there are too few vectors for a neighbour graph.
 
@@ -358,6 +359,7 @@ def neighbour_seeds(
         n_init: Number of starts of k-means for each layout.
         sample_size: Maximum number of vectors.
         n_layouts: Number of layouts, at least 1; with several, the partition is their consensus.
+        spectral: Whether the layout is made of eigenvectors of the graph, instead of by UMAP; there is one then.
     """
     if len(vectors) > sample_size:
         chosen = generator(seed, "neighbour seeds").choice(len(vectors), sample_size, replace=False)
@@ -369,14 +371,17 @@ def neighbour_seeds(
         return None
     if len(np.unique(sample, axis=0)) < len(sample) // 2:
         return None
-    from relscout.clustering.neighbours import strongest_directions
+    from relscout.clustering.neighbours import spectral_layout, strongest_directions
 
     directions = strongest_directions(sample, _COMPONENTS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        layouts = in_own_thread(
-            lambda: [_layout(directions, seed + _APART * number) for number in range(n_layouts)]
-        )
+        if spectral:
+            layouts = [spectral_layout(directions, _DIMENSIONS, n_neighbours=_NEIGHBOURS)]
+        else:
+            layouts = in_own_thread(
+                lambda: [_layout(directions, seed + _APART * number) for number in range(n_layouts)]
+            )
     joined = layouts[0] if n_layouts == 1 else side_by_side(layouts)
     # in more dimensions, k-means needs more starts to settle in the same partition
     parts = kmeans(joined, n_clusters, seed=seed, n_init=n_init * n_layouts)
@@ -435,8 +440,9 @@ def side_by_side(layouts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     return np.hstack([layout / max(float(layout.std()), 1e-12) for layout in centred])
 
 
-#: Starts at the parts of the neighbour graph (by the consensus of several layouts, or one), or at distant vectors.
-Start = Literal["consensus", "neighbours", "k-means++"]
+#: Starts at the parts of the neighbour graph (by the consensus of several layouts, one, or its eigenvectors), or at
+#: distant vectors.
+Start = Literal["consensus", "neighbours", "spectral", "k-means++"]
 
 
 def starting_centroids(
@@ -454,7 +460,9 @@ def starting_centroids(
     if start == "k-means++":
         return None
     n_layouts = _LAYOUTS if start == "consensus" else 1
-    return neighbour_seeds(vectors, n_clusters, seed=seed, n_init=n_init, n_layouts=n_layouts)
+    return neighbour_seeds(
+        vectors, n_clusters, seed=seed, n_init=n_init, n_layouts=n_layouts, spectral=start == "spectral"
+    )
 
 
 def started_kmeans(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -105,6 +106,45 @@ def directions(vectors: NDArray[np.floating[Any]], count: int) -> NDArray[np.flo
         _, axes = np.linalg.eigh(exact.T @ exact)  # ascending
         return np.ascontiguousarray(axes[:, ::-1][:, :count].T)
     return np.asarray(np.linalg.svd(exact, full_matrices=False)[2][:count])
+
+
+def spectral_layout(vectors: NDArray[np.float32], count: int, *, n_neighbours: int) -> NDArray[np.float32]:
+    """Embed vectors by the strongest eigenvectors of the graph of their nearest neighbours (N, count), float32.
+
+    The graph is UMAP's: each vector has weights exp(−max(0, d − ρ) / σ) to its neighbours by cosine distance d, where ρ
+    is the distance of the nearest, σ makes the weights sum to log₂ of their number, and a ∪ b = a + b − ab joins both
+    directions (McInnes et al. 2018, section 3.1). Rows have unit length, as in Ng, Jordan and Weiss (2001). Nothing is
+    random.
+
+    Args:
+        vectors: (N, D), float32, none of them zero.
+        count: Number of eigenvectors, below N.
+        n_neighbours: Number of neighbours, from 2 to N - 1.
+    """
+    from scipy.sparse import csr_matrix
+    from sklearn.manifold import spectral_embedding
+
+    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    neighbours = nearest_neighbours(unit, n_neighbours)  # (N, k)
+    near = np.stack([unit[row] @ unit[others].T for row, others in enumerate(neighbours)])
+    beyond = near.max(axis=1, keepdims=True) - near.astype(np.float64)  # d - ρ, at least 0
+    low, high = np.full((len(unit), 1), 1e-9), np.full((len(unit), 1), 1e3)
+    for _ in range(64):
+        scale = np.sqrt(low * high)
+        too_wide = np.exp(-beyond / scale).sum(axis=1, keepdims=True) > np.log2(n_neighbours)
+        low, high = np.where(too_wide, low, scale), np.where(too_wide, scale, high)
+    rows = np.repeat(np.arange(len(unit)), n_neighbours)
+    weights = np.exp(-beyond / scale).ravel()
+    directed = csr_matrix((weights, (rows, neighbours.ravel())), shape=(len(unit), len(unit)))
+    graph = directed + directed.T - directed.multiply(directed.T)
+    with warnings.catch_warnings():
+        # parts that are not connected are what is looked for
+        warnings.simplefilter("ignore", UserWarning)
+        embedded = spectral_embedding(
+            graph, n_components=count, eigen_solver="arpack", random_state=0, drop_first=False
+        )
+    lengths = np.maximum(np.linalg.norm(embedded, axis=1, keepdims=True), 1e-12)
+    return np.ascontiguousarray(embedded / lengths, dtype=np.float32)
 
 
 def communities(joined: NDArray[np.bool_], n_points: int, *, seed: int) -> NDArray[np.int64]:

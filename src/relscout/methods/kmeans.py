@@ -21,7 +21,8 @@ class KMeansSettings:
     """Settings of the method ``kmeans``."""
 
     start: Start = "consensus"
-    """Starting centres: ``consensus`` (clusters of three UMAP projections), ``neighbours`` (one) or ``k-means++``."""
+    """Starting centres: ``consensus`` (clusters of three UMAP projections), ``neighbours`` (one), ``spectral``
+    (clusters of eigenvectors of the neighbour graph) or ``k-means++``."""
     n_init: AtLeast1 = 10
     """Number of starts by k-means++, of which that with the lowest inertia is kept; at least 1."""
     max_iterations: AtLeast1 = 100

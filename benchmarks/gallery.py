@@ -125,7 +125,7 @@ def page(analysis: Analysis, outputs: Mapping[str, list[str]], seconds: Mapping[
     if analysis.name in seconds:
         parts.append(
             f"All commands together took {seconds[analysis.name]} seconds of one processor core. The times in the "
-            "outputs are longer, because the machine did other work as well."
+            "outputs also depend on what else the machine did."
         )
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -183,6 +183,10 @@ def test_neither_the_order_nor_the_labels_of_unlabelled_instances_matter(
     others = [*(instance.without_relation() for instance in further[::-1]), further[0], labeled[0]]
     assert same(first, train_adapter(labeled, encoder, settings=QUICK, teacher=encoder, unlabeled=others))
     assert not same(first, train_adapter(labeled, encoder, settings=QUICK, teacher=encoder))
+    unweighted = {**QUICK, "distillation": 0.0}
+    without = train_adapter(labeled, encoder, settings=unweighted, teacher=encoder, unlabeled=further)
+    assert same(without, train_adapter(labeled, encoder, settings=QUICK))
+    assert "teacher" not in without.report
 
 
 def test_unlabelled_instances_need_a_teacher(encoder: TransformerEncoder, labeled: Few) -> None:

@@ -440,10 +440,10 @@ def show(found: Discovery, out: Path | None, *, limit: int | None = None) -> Non
     seconds = found.run["seconds"]
     wanted = found.run["settings"]["n_relations"]
     how = "estimated" if wanted == "auto" else "given"
-    if how == "given" and wanted > len(found.relations):
-        how = f"{wanted} given"  # the others have no related pair
     if known := found.run.get("predefined_found"):
         how = f"{known} of them pre-defined; number of the others {how}"
+    elif how == "given" and wanted > len(found.relations):
+        how = f"{wanted} given"  # the others have no related pair
     console.print(
         Text.assemble(
             (counted(len(found.relations), "relation"), "bold"),

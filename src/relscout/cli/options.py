@@ -523,7 +523,7 @@ class Arithmetic:
     ] = None
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16", "int8"] | None,
-        _of_encoder(metavar="NAME", help="float32, bfloat16 or int8.", show_default="float32"),
+        _of_encoder(metavar="NAME", help="float32, bfloat16, float16 or int8.", show_default="float32"),
     ] = None
 
     @property

@@ -153,6 +153,9 @@ def train_adapter(
             f"{len(unlabeled)} unlabelled instances were given without a teacher, so that nothing can be learnt from "
             "them; give a teacher, or leave them out"
         )
+    if not options.distillation:
+        # what a loss of no weight would be computed from takes time, and would be noted as learnt
+        teacher, unlabeled = None, ()
     sets = labeled if isinstance(labeled, Mapping) else {"": labeled}
     excluded = Excluded(exclude)
     data = _classified(sets, excluded, inverse_of or {}, unrelated=options.unrelated)
@@ -240,7 +243,7 @@ def _neighbourhoods(
     options: AdapterSettings,
     progress: Progress,
 ) -> Neighbourhoods | None:
-    if teacher is None or not options.distillation:
+    if teacher is None:
         return None
     import torch
 

@@ -159,7 +159,7 @@ def _lead(content: Content) -> list[str]:
     wanted = run.get("settings", {}).get("n_relations")
     how = "their number was estimated" if wanted == "auto" else "their number was given"
     if isinstance(wanted, int) and wanted > len(discovery.relations):
-        how = f"{wanted} were given"
+        how = f"{wanted} were asked for"
     if "decisions" in run:
         how = "some were renamed, merged or dropped by hand"
     sentences = [

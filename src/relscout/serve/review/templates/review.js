@@ -553,7 +553,7 @@ const review = (() => {
   };
   const showView = () => {
     const wanted = location.hash.slice(1);
-    view = wanted in KEYS && wanted !== "all" ? wanted : "relations";
+    view = Object.hasOwn(KEYS, wanted) && wanted !== "all" ? wanted : "relations";
     for (const link of $("views").children) {
       const here = link.dataset.view === view;
       link.classList.toggle("is-here", here);

@@ -119,9 +119,8 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _on_ray(_record("on-ray"))
     yield _report_speed(_record("report-speed"))
     yield _review(_record("review"))
-    # the record is made on a machine that does nothing else
-    if (RESULTS / "serve-load.json").is_file():
-        yield _serve_load(_record("serve-load"))
+    yield _review_kill(_record("review-kill"))
+    yield _serve_load(_record("serve-load"))
     yield _method_speed("SelfORE", _record("selfore-speed"))
     yield _method_speed("RoCORE", _record("rocore-speed"))
     yield _pretraining_speed(_record("pretraining-speed"))
@@ -879,6 +878,15 @@ def _report_speed(record: Row) -> str:
 A run of {record["instances"]:,} instances; medians of {len(record["rows"])} builds.
 
 {_table(("", ""), table)}
+{_source(record)}"""
+
+
+def _review_kill(record: Row) -> str:
+    return f"""### A review whose server is killed
+
+Two clients decide, and the server is killed at a random moment, {record["kills"]} times. Of {record["acknowledged"]:,} decisions
+that it had acknowledged, {record["lost"]} were lost and {record["repeated"]} were there twice.
+
 {_source(record)}"""
 
 

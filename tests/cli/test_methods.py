@@ -14,7 +14,7 @@ def test_the_settings_of_a_method_are_explained(relscout):
     settings = json.loads(relscout("methods", "kmeans", "--json").out)["settings"]
     known = {name: settings["n_init"][name] for name in ("type", "default", "minimum")}
     assert known == {"type": "integer", "default": 10, "minimum": 1}
-    assert settings["start"]["enum"] == ["consensus", "neighbours", "k-means++"]
+    assert settings["start"]["enum"] == ["consensus", "neighbours", "spectral", "k-means++"]
     assert all(setting["description"] for setting in settings.values())
 
 

@@ -566,7 +566,12 @@ const review = (() => {
     if (view === "ask") { showQuestion(); $("question").focus({ preventScroll: true }); }
     if (view === "result") { showWork(); watchWork(); }
   };
-  window.addEventListener("hashchange", showView);
+  window.addEventListener("hashchange", () => { if (location.hash.slice(1) !== view) showView(); });
+  const show = (wanted) => {
+    // at once, because the event comes later than the next key may
+    location.hash = wanted;
+    showView();
+  };
   const VIEWS = [...$("views").children].map((link) => link.dataset.view);
   const SEARCH = { relations: "search", facts: "fact-search" };
   const press = {
@@ -582,7 +587,7 @@ const review = (() => {
     if (!keysOn || !overview || $("dialog").open || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
     if (event.target.closest("input, select, textarea")) { if (event.key === "Escape") event.target.blur(); return; }
     const general = { u: undo, "?": keysDialog, "/": () => SEARCH[view] && $(SEARCH[view]).focus() };
-    const action = VIEWS[Number(event.key) - 1] ? () => { location.hash = VIEWS[Number(event.key) - 1]; } : press[view][event.key] ?? general[event.key];
+    const action = VIEWS[Number(event.key) - 1] ? () => show(VIEWS[Number(event.key) - 1]) : press[view][event.key] ?? general[event.key];
     if (!action) return;
     event.preventDefault();
     action();

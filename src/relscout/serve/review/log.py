@@ -92,13 +92,13 @@ class DecisionLog:
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
         if version not in (0, _VERSION):
             raise SettingError(
-                f"{self.path} has version {version} of a review's log, this relscout reads {_VERSION}; choose another "
+                f"{self.path} is a review log of version {version}, and this relscout reads {_VERSION}; choose another "
                 "file with --review-log"
             )
         if version == 0:
             if self._database.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                 raise SettingError(
-                    f"{self.path} is a database of something else; choose another file with --review-log"
+                    f"{self.path} is a database, but not the log of a review; choose another file with --review-log"
                 )
             for statement in _TABLES:
                 self._database.execute(statement)
@@ -107,8 +107,8 @@ class DecisionLog:
         ((known,),) = self._database.execute("SELECT run FROM about").fetchall()
         if known != run:
             raise SettingError(
-                f"{self.path} has the decisions about the run {known}, and this is the run {run}; choose another file "
-                "with --review-log, or export its decisions from the run that they are about"
+                f"{self.path} has decisions about the run {known}, and this is the run {run}; choose another file "
+                "with --review-log, or serve the run that they are about and export them there"
             )
 
     def entries(self, after: int = 0) -> list[Entry]:

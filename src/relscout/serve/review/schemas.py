@@ -24,26 +24,26 @@ class _Strict(BaseModel):
 
 
 class Rename(_Strict):
-    """Another name for a relation."""
+    """Rename a relation."""
 
     rename: Number
     to: Name
 
 
 class Merge(_Strict):
-    """Several relations become one, with the id and name of the largest."""
+    """Merge relations into one, which gets the id and name of the largest."""
 
     merge: Annotated[list[Number], Field(min_length=2, max_length=10_000)]
 
 
 class Drop(_Strict):
-    """A relation is no relation."""
+    """Drop a relation; its sentences get none."""
 
     drop: Number
 
 
 class SplitPart(_Strict):
-    """A part that leaves a relation."""
+    """A part of a relation, which becomes a relation of its own."""
 
     id: Number
     name: Name
@@ -51,14 +51,14 @@ class SplitPart(_Strict):
 
 
 class Split(_Strict):
-    """Parts of a relation become relations; all other instances stay."""
+    """Split parts from a relation; all other sentences stay in it."""
 
     split: Number
     parts: Annotated[list[SplitPart], Field(min_length=1, max_length=100)]
 
 
 class Confirm(_Strict):
-    """Sentences express a relation, whichever they had before."""
+    """Give sentences a relation that they express, whichever they had before."""
 
     confirm: Ids
     relation: Number
@@ -67,7 +67,7 @@ class Confirm(_Strict):
 
 
 class Reject(_Strict):
-    """Sentences of a relation express none; of those without a relation (-1), this confirms it."""
+    """Leave sentences of a relation without one; for -1, confirm that they have none."""
 
     reject: Ids
     relation: Number
@@ -75,32 +75,32 @@ class Reject(_Strict):
 
 
 class Transfer(_Strict):
-    """Sentences take over the answers of similar judged ones."""
+    """Give sentences the answer of the most similar judged sentence, from this cosine on."""
 
     transfer: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 
 
 class Recalibrate(_Strict):
-    """Probabilities that pairs are related are corrected by the judgements of sentences."""
+    """Correct the probabilities that pairs are related by the judgements of sentences."""
 
     recalibrate: Literal["relatedness"]
 
 
 class MergeEntities(_Strict):
-    """Several entities are one."""
+    """Merge entities into one."""
 
     merge_entities: Ids
 
 
 class SplitEntity(_Strict):
-    """Some aliases of an entity are another entity."""
+    """Split an entity: some of its aliases belong to another one."""
 
     split_entity: Name
     names: Ids
 
 
 class Undo(_Strict):
-    """An earlier decision does not hold."""
+    """Undo an earlier decision."""
 
     undo: Number
 
@@ -137,19 +137,19 @@ Step = Annotated[
 
 
 class DecideRequest(_Strict):
-    """A decision, and what its author knew."""
+    """A decision, and the latest entry of the log that its author knew."""
 
     step: Step
     author: Key = Field(description="The browser tab, or the program.")
     state: Number = Field(description="Number of the last entry of the log that the author knew.")
-    key: Key = Field(description="Name of the request. Repeated requests are one decision.")
+    key: Key = Field(description="Unique name of the decision. However often it is sent, it is saved once.")
 
 
 class LogEntry(BaseModel):
     """An entry of the log of decisions."""
 
     number: int
-    time: str = Field(description="In UTC.")
+    time: str = Field(description="Time in UTC.")
     author: str
     step: dict[str, Any]
     text: str = Field(description="The decision as a sentence.")
@@ -157,7 +157,7 @@ class LogEntry(BaseModel):
 
 
 class DecideResponse(BaseModel):
-    """The entry of the decision, which is on disk."""
+    """The entry that was written to disk."""
 
     entry: LogEntry
     state: int
@@ -179,9 +179,9 @@ class RelationSummary(BaseModel):
 
 
 class Overview(BaseModel):
-    """The whole run, in short."""
+    """A summary of the run."""
 
-    run: str = Field(description="Its fingerprint before the decisions.")
+    run: str = Field(description="Fingerprint of the run before the decisions.")
     state: int
     relations: list[RelationSummary]
     instances: int
@@ -225,7 +225,7 @@ class Sentences(BaseModel):
 
 
 class Evidence(BaseModel):
-    """Sentences of a fact that have one relation; another one for those that read from tail to head."""
+    """Sentences of a fact with the same relation; sentences that read from tail to head have another."""
 
     relation: int
     instances: list[str]
@@ -257,10 +257,10 @@ class MapView(BaseModel):
     """Sentences in the plane: nearby ones are similar, distances between groups have no meaning."""
 
     state: int
-    ready: bool = Field(description="Whether the places are known; before that, there are no points.")
+    ready: bool = Field(description="Whether the map has been computed; before that, there are no points.")
     ids: list[str]
-    relations: list[int] = Field(description="As after all decisions.")
-    x: list[float] = Field(description="From -1 to 1, as y.")
+    relations: list[int] = Field(description="Relation of each sentence, after all decisions.")
+    x: list[float] = Field(description="Coordinates from -1 to 1; y has the same range.")
     y: list[float]
 
 
@@ -284,7 +284,7 @@ class EntitiesPage(BaseModel):
 
 
 class GraphNode(BaseModel):
-    """An entity in the plane."""
+    """An entity, with its coordinates."""
 
     name: str
     x: float
@@ -298,7 +298,9 @@ class Graph(BaseModel):
 
     state: int
     entities: list[GraphNode]
-    links: list[tuple[int, int, int]] = Field(description="Places of head and tail, and the relation.")
+    links: list[tuple[int, int, int]] = Field(
+        description="Indices of head and tail in `entities`, and the relation."
+    )
 
 
 class Question(BaseModel):
@@ -313,12 +315,14 @@ class Questions(BaseModel):
     """What to ask next, the most informative question first."""
 
     state: int
-    ready: bool = Field(description="Whether similarity is known; before that, questions go by doubt alone.")
+    ready: bool = Field(
+        description="Whether similarities are computed; before, questions are chosen by doubt alone."
+    )
     questions: list[Question]
 
 
 class SplitRequest(_Strict):
-    """A relation to divide."""
+    """A relation to split."""
 
     relation: Annotated[int, Field(ge=0, le=2**53)]
     into: Annotated[int, Field(ge=2, le=8)] = 2
@@ -335,14 +339,14 @@ class ProposedPart(BaseModel):
 
 
 class Proposal(BaseModel):
-    """Parts of a relation, the largest first, which stays."""
+    """Parts of a relation, the largest first; the largest keeps the relation."""
 
     state: int
     parts: list[ProposedPart]
 
 
 class WorkRequest(_Strict):
-    """Work for the background."""
+    """A task for the background."""
 
     task: Literal["transfer", "recalibrate", "save"]
 
@@ -360,15 +364,15 @@ class Calibration(BaseModel):
     """How relatedness would be corrected."""
 
     related: int = Field(description="Sentences that were judged to relate their pair.")
-    unrelated: int = Field(description="Sentences that were judged not to.")
-    changes: list[tuple[float, float]] = Field(description="Some probabilities before and after.")
+    unrelated: int = Field(description="Sentences that were judged not to relate their pair.")
+    changes: list[tuple[float, float]] = Field(description="Examples of probabilities before and after.")
 
 
 class Preview(BaseModel):
     """What a transfer of the judgements, or a recalibration by them, would change."""
 
-    state: int = Field(description="The state that it was computed from.")
-    step: dict[str, Any] = Field(description="The decision that accepts it.")
+    state: int = Field(description="State from which it was computed.")
+    step: dict[str, Any] = Field(description="Decision to send to accept the preview.")
     moved: int
     judged: int
     facts_before: int
@@ -387,7 +391,7 @@ class Saved(BaseModel):
 
 
 class Work(BaseModel):
-    """What the background does."""
+    """The status of the task in the background."""
 
     task: Literal["", "vectors", "transfer", "recalibrate", "save"]
     state: Literal["idle", "running", "done", "failed"]

@@ -29,7 +29,8 @@ class ConflictError(Exception):
 
     def __init__(self, entry: Entry) -> None:
         super().__init__(
-            f"decision {entry.number} of another tab is about the same; look at it and decide again"
+            f"decision {entry.number} of another tab is about the same relations, sentences or entities; look at "
+            "it and decide again"
         )
         self.entry = entry
 

@@ -69,7 +69,7 @@ class Worker:
         """
         with self._lock:
             if self._status.state == "running":
-                raise BusyError(f"the task {self._status.task!r} is not finished; wait for it")
+                raise BusyError(f"the task {self._status.task!r} is still running; wait until it ends")
             self._status = Work(task=task, state="running")
         self._thread.submit(self._run, task)
         return self._status
@@ -96,7 +96,7 @@ class Worker:
             self._status = Work(task=task, state="failed", message=self._without_path(str(error)))
         except Exception:
             _LOG.exception("work on a review failed")
-            message = "the server failed on this; its log has the cause"
+            message = "the server could not do this; its log has the cause"
             self._status = Work(task=task, state="failed", message=message)
         else:
             self._status = done
@@ -158,7 +158,9 @@ class Worker:
     def _save(self) -> Work:
         decisions = self.review.export()
         if not decisions.steps:
-            raise InputError("nothing was decided yet, so a new run would be the same")
+            raise InputError(
+                "there are no decisions yet, so a new run would be the same; make a decision first"
+            )
         run = self.review.base.apply(decisions)
         stem, number = f"{self._folder.name}-reviewed", 1
         while (place := self._folder.parent / (stem if number == 1 else f"{stem}-{number}")).exists():

@@ -43,8 +43,8 @@
     if (!answer) return;
     points = answer.ids.map((id, place) => ({ id, relation: answer.relations[place], x: answer.x[place], y: -answer.y[place] }));
     $("map-state").textContent = answer.ready
-      ? `${counted(points.length, "sentence")} by similarity: nearby sentences are similar; distances between groups have no meaning.`
-      : "The places of the sentences are being computed; this takes a minute.";
+      ? `${counted(points.length, "sentence")}. Nearby sentences are similar; distances between groups have no meaning.`
+      : "The map is being computed; this takes a minute.";
     if (chosen !== null && !points.some((point) => point.relation === chosen)) chosen = null;
     showMap();
     if (picked !== null) await pick(picked);
@@ -177,7 +177,7 @@
     };
     let typing = null;
     search.addEventListener("input", () => { clearTimeout(typing); typing = setTimeout(fill, 200); });
-    dialog(`Merge ${entity.name}`, [element("label", {}, "Search the same entity with another name", search), element("label", {}, "with", select)], () => {
+    dialog(`Merge ${entity.name}`, [element("label", {}, "Search for the same entity under another name", search), element("label", {}, "with", select)], () => {
       if (!select.value) return "Choose an entity.";
       decide({ merge_entities: [entity.id, select.value] });
       return "";
@@ -188,7 +188,7 @@
     const entity = entities[at];
     if (!entity || entity.aliases.length < 2) return;
     const boxes = entity.aliases.map((alias) => element("label", { className: "choice" }, element("input", { type: "checkbox", value: alias }), " ", name(alias)));
-    dialog(`Split ${entity.name}`, [element("p", { className: "soft", textContent: "Which names are those of another entity?" }), ...boxes], () => {
+    dialog(`Split ${entity.name}`, [element("p", { className: "soft", textContent: "Which names belong to another entity?" }), ...boxes], () => {
       const names = boxes.map((box) => box.querySelector("input")).filter((box) => box.checked).map((box) => box.value);
       if (!names.length || names.length === entity.aliases.length) return "Choose some of the names, not all.";
       decide({ split_entity: entity.id, names });

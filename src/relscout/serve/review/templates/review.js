@@ -306,7 +306,7 @@ const review = (() => {
     $("relation").replaceChildren(
       button("← Relations", "", close, { className: "small back" }),
       element("header", {}, element("h2", { tabIndex: -1 }, name(relation ? relation.name : "no relation"))),
-      relation ? element("p", { className: "pattern" }, name(relation.pattern), relation.types ? ` · ${relation.types}` : "") : element("p", { className: "soft", textContent: "Pairs that are not considered related, the most likely related first." }),
+      relation ? element("p", { className: "pattern" }, name(relation.pattern), relation.types ? ` · ${relation.types}` : "") : element("p", { className: "soft", textContent: "Pairs without a relation, those first that are most likely to be related." }),
       relation ? element("div", { className: "actions" }, button("Rename", "r", () => rename(current)), button("Merge", "g", () => merge(current)), button("Split", "s", () => split(current)), button("Drop", "d", () => drop(current))) : "",
       element("p", { className: "soft" }, `${counted(page.total, "sentence")}, `, order),
       list, element("p", {}, more));
@@ -379,9 +379,9 @@ const review = (() => {
     if (answer) showQuestion();
   };
   const showQuestion = () => {
-    $("ask-count").textContent = `${counted(answered, "answer")} in this tab; 30 are a good start.${ready ? "" : " Similarity of the sentences is being computed; until then, questions go by doubt alone."}`;
+    $("ask-count").textContent = `${counted(answered, "answer")} in this tab; 30 are a good start.${ready ? "" : " The similarity of the sentences is being computed; until then, questions are chosen by doubt alone."}`;
     if (!questions.length) {
-      $("question").replaceChildren(element("p", { className: "soft", textContent: fetching ? "The next questions are being chosen…" : "No question left. Transfer the answers under New run." }));
+      $("question").replaceChildren(element("p", { className: "soft", textContent: fetching ? "The next questions are being chosen…" : "No questions are left. Transfer your answers under New run." }));
       return;
     }
     const { sentence, informs } = questions[0];
@@ -482,10 +482,10 @@ const review = (() => {
     const busy = work?.state === "running";
     const parts = [
       element("h3", { textContent: "Transfer the judgements" }),
-      element("p", { className: "soft", textContent: "Sentences that nobody judged take over the answer of the most similar judged sentence. You see what would move before anything changes." }),
+      element("p", { className: "soft", textContent: "Sentences without an answer take over that of the most similar judged sentence. You see what would move before anything changes." }),
       element("p", {}, button("Show what would move", "t", () => startWork("transfer"), { disabled: busy })),
       element("h3", { textContent: "Recalibrate relatedness" }),
-      element("p", { className: "soft", textContent: "Your answers about sentences say which pairs are related at all. The probabilities of all pairs are corrected by them, and pairs above or below the threshold get or lose a relation. Few answers change little; answers with “No relation” are needed as well." }),
+      element("p", { className: "soft", textContent: "Your answers about sentences show which pairs are related at all. They correct the probabilities of all pairs: pairs that rise above the threshold get a relation, and pairs that fall below it lose theirs. Few answers change little. If all answers say that a pair is related, too many pairs are kept, so answer “No relation” wherever it applies." }),
       element("p", {}, button("Show what would change", "c", () => startWork("recalibrate"), { disabled: busy })),
     ];
     if (busy) parts.push(element("p", { role: "status" }, `Working (${work.task}${work.stage ? `, ${work.stage}` : ""})…`, element("progress", { "aria-label": "Progress", ...(work.total ? { max: work.total, value: work.done } : {}) })));
@@ -502,14 +502,14 @@ const review = (() => {
         element("ul", { className: "sentences" }, ...movement.examples.map((sentence) => element("li", {}, marked(sentence.pieces))))))));
       parts.push(element("div", { className: "actions" }, button("Accept", "a", acceptMoves, { className: "primary", id: "accept", disabled: !preview.moved && !preview.calibration }), button("Discard", "", () => { work = { ...work, preview: null }; showWork(); })));
     }
-    parts.push(element("h3", { textContent: "Save" }), element("p", { className: "soft", textContent: "Writes the run after all decisions to a new folder next to it; the old run stays as it is." }), element("p", {}, button("Save as a new run", "w", () => startWork("save"), { disabled: busy })));
+    parts.push(element("h3", { textContent: "Save" }), element("p", { className: "soft", textContent: "Writes the run, with all decisions applied, to a new folder next to it. The old run stays as it is." }), element("p", {}, button("Save as a new run", "w", () => startWork("save"), { disabled: busy })));
     if (work?.saved) parts.push(element("p", { id: "saved", role: "status", textContent: `Saved as ${work.saved.name}: ${counted(work.saved.relations, "relation")}, ${counted(work.saved.facts, "fact")}, by ${counted(work.saved.decisions, "decision")}.` }));
     $("result").replaceChildren(...parts);
   };
   const acceptMoves = () => {
     const preview = work?.preview;
     if (!preview || (!preview.moved && !preview.calibration)) return;
-    if (state !== preview.state) { problem("There are new decisions: show what would move again."); return; }
+    if (state !== preview.state) { problem("Decisions were added since: show what would change again, then accept."); return; }
     decide(preview.step);
     work = { ...work, preview: null };
     showWork();
@@ -523,7 +523,7 @@ const review = (() => {
     ask: [["y", "yes"], ["n", "no relation"], ["m", "another relation"], ["k", "skip"]],
     facts: [["j k", "next, previous fact"], ["y n", "yes, no"]],
     decisions: [],
-    result: [["t c", "show what a transfer, a recalibration would change"], ["a", "accept"], ["w", "save as a new run"]],
+    result: [["t c", "preview a transfer, a recalibration"], ["a", "accept"], ["w", "save as a new run"]],
   };
   const TITLES = Object.fromEntries([...$("views").children].map((link) => [link.dataset.view, link.firstChild.textContent.trim()]));
   const further = {};
@@ -531,12 +531,12 @@ const review = (() => {
   try { keysOn = localStorage.getItem("relscout-keys") !== "off"; } catch { /* no storage */ }
   let view = "relations";
   const showKeys = () => {
-    $("key-list").replaceChildren(...(keysOn ? [...KEYS[view], ...KEYS.all] : [["", "single keys are off"]]).map(([keys, what]) => element("li", {}, keys ? key(keys) : "", ` ${what}`)));
+    $("key-list").replaceChildren(...(keysOn ? [...KEYS[view], ...KEYS.all] : [["", "single-letter keys are off: see Keys"]]).map(([keys, what]) => element("li", {}, keys ? key(keys) : "", ` ${what}`)));
   };
   const keysDialog = () => {
     const box = element("input", { type: "checkbox", id: "keys-on", checked: keysOn });
     const rows = Object.entries(KEYS).flatMap(([where, keys]) => keys.map(([each, what]) => [element("dt", {}, key(each)), element("dd", { textContent: where === "all" ? what : `${what} (${TITLES[where]})` })])).flat();
-    dialog("Keys", [element("dl", { className: "keys" }, ...rows), element("p", {}, element("label", {}, "Single keys work", box))], () => {
+    dialog("Keys", [element("dl", { className: "keys" }, ...rows), element("p", {}, element("label", {}, "Use single-letter keys", box))], () => {
       keysOn = box.checked;
       try { localStorage.setItem("relscout-keys", keysOn ? "on" : "off"); } catch { /* until a reload */ }
       showKeys();

@@ -127,7 +127,7 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _examples(_record("examples"))
     yield f"""## The gallery
 
-The outputs on its pages are recorded. {_source(_record("gallery"))}"""
+The outputs on the pages of the [gallery](gallery/index.md) are recorded. {_source(_record("gallery"))}"""
 
 
 _METHODS = {
@@ -262,8 +262,8 @@ def _leave_one_out(record: Row) -> str:
 def _adapters() -> Iterator[str]:
     yield """## Adapters
 
-What an adapter learns from labels of some relations helps to cluster others, if the text is alike. To measure how far
-it carries, an adapter learns from four corpora, and k-means clusters the relations of the fifth, with their number
+What an adapter learns from labels of some relations helps to cluster others, if the text is alike. To measure how
+much, an adapter learns from all corpora but one, and k-means clusters the relations of that one, with their number
 given. B³ F1 / V-measure / ARI in percent, means over the seeds of k-means."""
     for name in ("relation", "relation-base"):
         path = RESULTS / f"leave-one-out-{name}.json"
@@ -777,13 +777,14 @@ def _on_ray(record: Row) -> str:
     after = "the same" if killed["equal"] else "**not the same**"
     return f"""### Extraction on Ray
 
-{record["sentences"]:,} sentences, marked pairs; memory of the command and its workers after 30, 60 and 90 % of the
-time, in which what they share counts once for each. The processor of this machine is one core with two threads, busy
-with other work, so that a second worker gains nothing.
+{record["sentences"]:,} sentences with marked pairs. Memory is that of the command and its workers after 30, 60 and 90 %
+of the time; memory that they share is counted for each of them. The processor of this machine is one core with two
+threads, busy with other work, so a second worker cannot make it faster.
 
 {_table(("", "seconds", "memory, MiB"), table)}
-Triples are {same} as those of one process; confidences differ by at most {apart:.1e}. {killed["command"]} kills of the
-command and {killed["worker"]} of a worker on {killed["triples"]:,} sentences: triples are {after}.
+Triples are {same} as those of one process; confidences differ by at most {apart:.1e}. We also
+killed the command {killed["command"]} times and a worker {killed["worker"]} times, on {killed["triples"]:,} sentences:
+the triples are {after}.
 
 {_source(record)}"""
 
@@ -792,9 +793,9 @@ def _review(record: Row) -> str:
     table = [
         (label, *(_number(record[key][score], 3) for key in keys for score in ("b3_f1", "fact_precision")))
         for label, keys in (
-            (f"all {record['before']['pairs']} pairs with gold", ("before", "after")),
+            (f"all {record['before']['pairs']} pairs with a gold relation", ("before", "after")),
             (
-                f"the {record['others_before']['pairs']} that were not judged",
+                f"the {record['others_before']['pairs']} of them without an answer",
                 ("others_before", "others_after"),
             ),
         )
@@ -804,7 +805,7 @@ def _review(record: Row) -> str:
         "",
         "pairs",
         "facts",
-        "pairs with gold, not judged",
+        "pairs with a gold relation, no answer",
         "B³ F1",
         "precision of their facts",
     )
@@ -815,25 +816,27 @@ def _review(record: Row) -> str:
             *(_number(record[key][score], 3) for score in ("b3_f1", "fact_precision")),
         )
         for label, key in (
-            ("transferred", "every_pair_after"),
-            ("and recalibrated", "every_pair_recalibrated"),
+            ("after the transfer", "every_pair_after"),
+            ("after recalibration, too", "every_pair_recalibrated"),
         )
     ]
     return f"""### Thirty judgements
 
-A review of the run of `relscout demo` in a browser: the page asks, answers are played from gold relations, and what
-follows from them is accepted. {record["answers"]["skipped"]} questions without a gold relation are skipped. The least
-similarity of what follows was set while looking at the same gold relations.
+The run of `relscout demo` is reviewed in a browser by a program. It answers the questions of the page by the gold
+relations, skips {record["answers"]["skipped"]} questions about pairs without one, and accepts the transfer of the
+answers to similar sentences. We chose the least similarity of a transfer by the same gold relations, so expect a
+smaller gain on other text.
 
 {_table(head, table)}
 
 After the transfer, the same answers can recalibrate relatedness. All of them say that a pair is related, because
-questions about pairs that nobody marked are skipped, so this shows what one-sided answers do: more pairs are kept.
+questions about unmarked pairs are skipped. This shows what one-sided answers do: more pairs are kept.
 
 {_table(recalibrated_head, recalibrated)}
 
-With answers of both kinds: one of us answered the first 40 questions by reading the sentences, and read 90 pairs drawn
-at random from those with a relatedness between 0.3 and 0.95, without looking at the estimates.
+To get answers of both kinds, one of us answered the first 40 questions by reading the sentences, and also read 90
+pairs, drawn at random from those with an estimated relatedness between 0.3 and 0.95, without looking at the
+estimates.
 
 {_table(("pairs", "read", "related"), _relatedness_read())}
 Record: `benchmarks/results/relatedness_read.tsv`, commit f72d8d2.
@@ -884,9 +887,9 @@ A run of {record["instances"]:,} instances; medians of {len(record["rows"])} bui
 def _review_kill(record: Row) -> str:
     return f"""### A review whose server is killed
 
-Two clients decide, and the server is killed at a random moment, {record["kills"]} times. Of
+While two clients send decisions, the server is killed at random moments, {record["kills"]} times. Of
 {record["acknowledged"]:,} decisions that it had acknowledged, {record["lost"]} were lost and {record["repeated"]} were
-there twice.
+stored twice.
 
 {_source(record)}"""
 

@@ -88,17 +88,17 @@ def command(
     which entities are recognised and unrelated pairs are dropped; or marked pairs in any format that 'relscout
     inspect' recognises, whose gold relations are ignored.
 
-    Some methods need --labeled: marked pairs with gold relations other than those to discover. What a method trained
-    is compared with k-means, without gold relations, and the better of the two is kept. --after continues
-    from earlier runs. An interrupted run resumes when you start the same command again; a finished one stays.
+    Some methods need --labeled: marked pairs with gold relations other than those to discover. If a method trains, its
+    result is compared with k-means, without gold relations, and the better of the two is kept. --after continues
+    from earlier runs. An interrupted run resumes when you start the same command again; a finished run stays as it is.
 
     --vocabulary matches the relations to names that you have, such as Wikidata's. --names-from sends the three
     sentences of each relation that the report shows first to a language model; its key is read from the environment
     variable RELSCOUT_NAMES_KEY.
 
     --ray clusters marked pairs by k-means on several processes or machines, shard by shard; the result is the same.
-    With --fit-on, a method is fitted on a random sample of the pairs, and its relations are applied to all; the others
-    stay on the disk.
+    With --fit-on, a method is fitted on a random sample of the pairs, and its relations are applied to all pairs, which
+    are read from disk in parts.
     """
     from relscout.core.settings import from_mapping
     from relscout.discovery import (

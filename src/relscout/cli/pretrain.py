@@ -168,7 +168,7 @@ def labels_command(
     ] = None,
     unlabeled: Annotated[
         list[Path] | None,
-        _of_teacher(metavar="FILE", help="Marked pairs, labels not read, for --teacher; repeatable."),
+        _of_teacher(metavar="FILE", help="Marked pairs for --teacher, labels ignored; repeatable."),
     ] = None,
     seed: options.Seed = 0,
     as_json: options.AsJson = False,
@@ -196,7 +196,7 @@ def labels_command(
     base = TransformerEncoder(described)
     check_adapter(out, base)
     if unlabeled and teacher is None:
-        raise SettingError("--unlabeled needs --teacher, which says what is learnt from these files")
+        raise SettingError("--unlabeled needs --teacher; add --teacher, or leave --unlabeled out")
     taught_by = (
         None
         if teacher is None

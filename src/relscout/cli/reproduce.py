@@ -499,7 +499,7 @@ def run_command(
     """Run a preset.
 
     Each result is appended to the results file. Runs that are in the file already are skipped, so an interrupted
-    command resumes when you start it again. Runs with another --backend or --dtype are others.
+    command resumes when you start it again. Runs with another --backend or --dtype count as different runs.
     """
     from relscout.io.datasets import data_folder
     from relscout.lab.preset import preset

@@ -387,7 +387,7 @@ def split(
     members = [np.flatnonzero(ids == number) for number in numbers]
     if not len(members[0]):
         raise InputError(
-            f"all instances of relation {relation.id} would leave it; leave out one part, which stays"
+            f"all instances of relation {relation.id} would leave it; leave one part out of the split, so that it stays"
         )
     changed = replace(assignments, relation_ids=ids)
     rest = described_again(relations, changed, {relation.id})

@@ -140,7 +140,7 @@ def push(
             if private and not api.repo_info(repo).private:
                 raise SettingError(
                     f"hf://{repo} exists and is public; make it private in its settings on the hub, name another "
-                    "repository, or do not ask for a private one"
+                    "repository, or leave out --private (private=True in Python)"
                 )
             if revision is not None:
                 api.create_branch(repo, branch=revision, exist_ok=True)

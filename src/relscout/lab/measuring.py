@@ -345,7 +345,7 @@ def measure_with_gold(
     gold = [str(instance.relation) for instance in task.scored]
     if len(_unseen(task)) < len({_content(instance) for instance in task.scored}):
         raise SettingError(
-            f"row {run.row.name!r} would learn the gold relations of the instances that are scored; take a protocol "
+            f"row {run.row.name!r} would learn the gold relations of the instances that are scored; choose a protocol "
             "that scores unseen instances, such as fewrel-incremental"
         )
     resumed = [RESUMED] if checkpoints.is_dir() and any(checkpoints.iterdir()) else []

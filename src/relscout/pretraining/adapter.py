@@ -150,7 +150,7 @@ def train_adapter(
         check_adapter(out, encoder)
     if unlabeled and teacher is None:
         raise SettingError(
-            f"{len(unlabeled)} unlabelled instances were given without a teacher, so that nothing can be learnt from "
+            f"{len(unlabeled)} unlabelled instances were given without a teacher, so nothing can be learnt from "
             "them; give a teacher, or leave them out"
         )
     if not options.distillation:

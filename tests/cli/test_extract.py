@@ -36,7 +36,7 @@ def test_a_run_may_compute_in_another_dtype_with_a_note(relscout, finished, good
     exact = triples(relscout("extract", finished, good, "--no-cache").out)
     answer = relscout("extract", finished, good, "--no-cache", "--dtype", "bfloat16")
     rounded = triples(answer.out)
-    assert "fitted with vectors of torch, float32, and the encoder now computes with torch, bfloat16" in (
+    assert "fitted with torch in float32, and the encoder now computes with torch in bfloat16" in (
         " ".join(answer.err.split())
     )
     differences = [a["confidence"] - b["confidence"] for a, b in zip(exact, rounded, strict=True)]

@@ -170,7 +170,7 @@ def test_similar_sentences_take_over_judgements_in_corpus_and_new_text(
 
 
 def test_a_transfer_needs_judgements(found: Discovery) -> None:
-    with pytest.raises(InputError, match="no sentence was judged yet"):
+    with pytest.raises(InputError, match="no sentence has been judged yet"):
         found.transfer(0.7)
     with pytest.raises(SettingError, match="the least cosine of a transfer is 0"):
         found.transfer(0)

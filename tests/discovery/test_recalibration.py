@@ -129,7 +129,7 @@ def test_only_judgements_of_sentences_say_whether_a_pair_is_related(plain: Disco
     first, second, *_ = ids_of(plain, kept=True)
     wrong = rejected(plain, [first], of="fact")
     whole = confirmed(wrong, [second], of="fact")
-    with pytest.raises(InputError, match="no judgement says yet whether a sentence relates its pair"):
+    with pytest.raises(InputError, match="no single sentence has been judged yet"):
         whole.recalibrate()
     row = [each.id for each in plain.assignments.instances].index(first)
     assert wrong.assignments.related is not None

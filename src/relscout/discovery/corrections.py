@@ -333,7 +333,7 @@ def transfer(
     """
     if not judged:
         raise InputError(
-            "no sentence was judged yet, so there is nothing to transfer; confirm or reject some first"
+            "no sentence has been judged yet, so there is nothing to transfer; confirm or reject some sentences first"
         )
     instances, ids = assignments.instances, assignments.relation_ids
     by_id = {instance.id: instance for instance in instances}

@@ -67,7 +67,7 @@ class Recalibration:
         detector = _detector(model)
         if not corrections.related:
             raise InputError(
-                "no judgement says yet whether a sentence relates its pair; confirm or reject single sentences first"
+                "no single sentence has been judged yet, so there is nothing to learn from; judge some first"
             )
         row_of = {instance.id: row for row, instance in enumerate(instances)}
         certain = np.array([instance.id in corrections.estimates for instance in instances])

@@ -803,7 +803,7 @@ class Discovery:
 
     def _check_new(self, id: int, name: str, free: int, used: Collection[str]) -> None:
         if id < free:
-            raise InputError(f"the id {id} of a new relation is or was in use; the next is {free}")
+            raise InputError(f"the id {id} of a new relation is or was in use; use {free}")
         if not name.strip():
             raise InputError(f"the name of the new relation {id} is blank")
         if name in used:

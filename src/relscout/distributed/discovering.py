@@ -229,8 +229,8 @@ def discover(
         )
     if method != "kmeans" or labeled is not None or after:
         raise SettingError(
-            f"method is {method!r}, or labelled data or earlier runs are given, and only k-means is fitted to all "
-            "pairs on a cluster; add fit_on, the number of pairs to fit on"
+            f"method is {method!r}, or labelled data or earlier runs are given, but only k-means can be fitted to all "
+            "pairs on a cluster; pass fit_on, the number of pairs to fit on"
         )
     checked = from_mapping(KMeans.SETTINGS, options)
     options = {name: getattr(checked, name) for name in options}

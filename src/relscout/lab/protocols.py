@@ -690,7 +690,7 @@ PROTOCOLS: dict[str, Protocol] = {
         _PREDEFINED,
     ),
     "fewrel-incremental": Protocol(
-        "labelled: four fifths of 64 relations of Wiki80; four fifths of 16 others clustered, the rest of both scored",
+        "four fifths of 64 relations of Wiki80 labelled, four fifths of 16 others clustered, the rest of both scored",
         incremental,
         _PREDEFINED,
     ),

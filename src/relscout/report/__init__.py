@@ -161,7 +161,7 @@ def _lead(content: Content) -> list[str]:
     if isinstance(wanted, int) and wanted > len(discovery.relations):
         how = f"{wanted} were asked for"
     if "decisions" in run:
-        how = "some were renamed, merged or dropped by hand"
+        how = "some were changed by hand"
     sentences = [
         f"{counted(len(content.instances), 'instance')}{texts}{pairs}, and "
         f"{counted(len(discovery.relations), 'relation')}; {how}."

@@ -117,7 +117,7 @@ def test_decisions_are_made_undone_exported_and_seen_by_other_tabs(
         ({"confirm": ["nothing"], "relation": 0}, "there is no instance 'nothing'"),
         ({"confirm": [], "relation": 0}, "step.confirm.confirm"),
         ({"merge": [0, 0]}, "at least two different relations"),
-        ({"transfer": 0.5}, "no sentence was judged yet"),
+        ({"transfer": 0.5}, "no sentence has been judged yet"),
         ({"transfer": 9}, "step.transfer.transfer"),
         ({"recalibrate": "relatedness"}, "this run does not estimate which pairs are related"),
         ({"recalibrate": "all"}, "step.recalibrate.recalibrate"),
@@ -306,7 +306,7 @@ def test_a_transfer_is_previewed_accepted_and_saved_as_a_run(
     reviewed: Making, base: Discovery, tmp_path: Path
 ) -> None:
     service = reviewed()
-    assert "no sentence was judged yet" in finished(service, "transfer")["message"]
+    assert "no sentence has been judged yet" in finished(service, "transfer")["message"]
     assert "there are no decisions yet" in finished(service, "save")["message"]
     first, second = base.relations[:2]
     mine = get(service, f"relations/{first.id}/sentences")["sentences"][0]["id"]

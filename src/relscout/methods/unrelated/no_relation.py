@@ -250,7 +250,7 @@ class NoRelationWrapper(Estimator):
             SettingError: The detector is not the relatedness model.
         """
         if self.relatedness_detector is None:
-            raise SettingError("relatedness is not estimated here, so it cannot be recalibrated")
+            raise SettingError("this model does not estimate relatedness, so it cannot be recalibrated")
         share, other = self._choice.share, copy.copy(self)
         other._detector = self.relatedness_detector.rescaled(
             slope, shift, probabilities=related, wanted=None if share == "judged" else share
@@ -270,7 +270,7 @@ class NoRelationWrapper(Estimator):
             SettingError: The detector is not the relatedness model.
         """
         if self.relatedness_detector is None:
-            raise SettingError("relatedness is not estimated here")
+            raise SettingError("this model does not estimate relatedness")
         return append_no_relation(shares, self.relatedness_detector.none(related, shares.argmax(axis=1)))
 
     @contextmanager

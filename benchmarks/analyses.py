@@ -386,8 +386,8 @@ wrong facts show what to look for when you check a relation:
   grandfather.
 
 Namesakes are the other limit. Two kings are called Jeroboam, one the son of Nebat, the other the son of Joash. relscout
-treats them as one entity, so Nebat becomes the grandfather of Zachariah, who lived more than a century later.
-[Split such entities](../how-to/facts.md#correct-entities) before you query chains of facts.
+treats them as one entity, so Nebat becomes the grandfather of Zachariah, who lived more than a century later. If
+namesakes matter, mark their pairs with [identifiers](../how-to/facts.md#correct-entities), and check chains of facts.
 
 Of the pairs in other relations, 68 are in one, *associated with*. In 28 of them, the text says *king of*, and 12 come
 from the formula that the rest is written in *the chronicles of the kings of Judah* (or *of Israel*). The parser does

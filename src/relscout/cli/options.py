@@ -519,11 +519,15 @@ class Arithmetic:
 
     backend: Annotated[
         Literal["torch", "openvino"] | None,
-        _of_encoder(metavar="NAME", help="torch, or openvino (an extra).", show_default="torch"),
+        _of_encoder(
+            metavar="NAME", help="torch, or openvino (an extra).", show_default="torch, or the run's"
+        ),
     ] = None
     dtype: Annotated[
         Literal["float32", "bfloat16", "float16", "int8"] | None,
-        _of_encoder(metavar="NAME", help="float32, bfloat16, float16 or int8.", show_default="float32"),
+        _of_encoder(
+            metavar="NAME", help="float32, bfloat16, float16 or int8.", show_default="float32, or the run's"
+        ),
     ] = None
 
     @property

@@ -214,7 +214,8 @@ def test_the_map_has_places_when_vectors_are_known_and_relations_after_decisions
     reviewed: Making, base: Discovery, worker: Worker
 ) -> None:
     service = reviewed()
-    assert (get(service, "map")["ready"], get(service, "map")["ids"]) == (False, [])
+    unknown = get(service, "map")
+    assert (unknown["ready"], unknown["error"], unknown["ids"]) == (False, "", [])
     worker.start("vectors")
     assert ended(service)["state"] == "done"
     before = get(service, "map")
@@ -230,6 +231,14 @@ def test_the_map_has_places_when_vectors_are_known_and_relations_after_decisions
     id = before["ids"][0]
     assert get(service, f"sentence?id={id}")["id"] == id
     assert ask(service, "GET", "/review/api/sentence?id=none").status_code == 404
+
+
+def test_the_map_says_why_it_has_no_places_whatever_is_done_afterwards(without_vectors: Service) -> None:
+    assert ended(without_vectors)["state"] == "failed"
+    assert "nothing was decided yet" in finished(without_vectors, "save")["message"]
+    for view in ("map", "questions"):
+        answer = get(without_vectors, view)
+        assert (answer["ready"], answer["error"]) == (False, "vectors of 31 sentences are refused")
 
 
 def test_the_map_of_a_run_without_relations_is_ready_and_empty(base: Discovery, tmp_path: Path) -> None:

@@ -258,6 +258,7 @@ class MapView(BaseModel):
 
     state: int
     ready: bool = Field(description="Whether the places are known; before that, there are no points.")
+    error: str = Field(description="Why the places could not be computed; empty if they were, or are being.")
     ids: list[str]
     relations: list[int] = Field(description="As after all decisions.")
     x: list[float] = Field(description="From -1 to 1, as y.")
@@ -314,6 +315,7 @@ class Questions(BaseModel):
 
     state: int
     ready: bool = Field(description="Whether similarity is known; before that, questions go by doubt alone.")
+    error: str = Field(description="Why similarity could not be computed; empty if it was, or is being.")
     questions: list[Question]
 
 

@@ -269,13 +269,22 @@ def test_entities_are_searched_merged_and_drawn(reviewed: Making, base: Discover
     rome = get(service, "entities?search=ROME")["entities"]
     assert [each["name"] for each in rome] == ["Rome"]
     first, second = whole["entities"][:2]
+    unmerged = get(service, "graph")
     assert post(service, {"merge_entities": [first["id"], second["id"]]}, key="1").status_code == 200
     merged = get(service, "entities?limit=200")
     assert merged["total"] == whole["total"] - 1
     joined = next(each for each in merged["entities"] if first["name"] in each["aliases"])
     assert second["name"] in joined["aliases"]
+    # the graph has the names and links of the merged entities, and after an undo those from before
     graph = get(service, "graph")
     assert 0 < len(graph["entities"]) <= 70
+    drawn = {each["name"]: each["links"] for each in graph["entities"]}
+    assert drawn.keys() <= {each["name"] for each in merged["entities"]}
+    apart = {first["name"], second["name"]}
+    assert apart <= {each["name"] for each in unmerged["entities"]}
+    assert apart & drawn.keys() == {joined["name"]}
+    assert post(service, {"undo": 1}, key="2", state=1).status_code == 200
+    assert get(service, "graph") == {**unmerged, "state": 2}
     assert all(0 <= head < len(graph["entities"]) for head, _, _ in graph["links"])
     assert {id for *_, id in graph["links"]} <= {relation.id for relation in base.relations}
 

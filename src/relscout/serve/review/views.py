@@ -284,7 +284,7 @@ class View:
     @cached_property
     def graph(self) -> Graph:
         """The most connected entities and their links."""
-        drawn = entity_graph(self.run.assignments.instances, self.run.assignments.relation_ids)
+        drawn = entity_graph(self.run.merged_entities, self.run.assignments.relation_ids)
         return Graph(
             state=self.state.number,
             entities=[

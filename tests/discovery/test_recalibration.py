@@ -139,22 +139,14 @@ def test_only_judgements_of_sentences_say_whether_a_pair_is_related(plain: Disco
     # the last judgement of a sentence counts
     labels = confirmed(whole, [first]).run["corrections"]["related"]
     assert labels == {first: True}
-    dropped = confirmed(plain, [first]).run["corrections"]["related"]
-    assert dropped == {first: True}
 
 
 def test_a_dropped_relation_does_not_make_its_confirmed_sentences_unrelated(plain: Discovery) -> None:
     first = ids_of(plain, kept=True)[0]
-    relation = next(
-        int(id)
-        for each, id in zip(plain.assignments.instances, plain.assignments.relation_ids, strict=True)
-        if each.id == first
-    )
     more = plain.confirm([first], plain.next_number, "plays for")
     run = more.drop(plain.next_number)
     assert run.run["corrections"]["judged"] == {first: -1}
     assert run.run["corrections"]["related"] == {first: True}
-    assert relation >= 0
 
 
 def test_that_a_pair_has_no_relation_is_confirmed_too(plain: Discovery) -> None:

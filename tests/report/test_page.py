@@ -23,6 +23,7 @@ from relscout.report import content as content_module
 from relscout.report import content as facts_module
 from relscout.report import write_page, write_report
 from relscout.report.content import drawn, entity_graph, gather, projected
+from relscout.text.entities import merge_mentions
 
 EVIL = '<script>alert("1")</script>\x00\u202e\u200f"\'`&{{ 7 * 7 }}</script><img src=x onerror=alert(1)>'
 
@@ -240,7 +241,7 @@ def test_no_hub_takes_the_places_of_the_others() -> None:
         )
         for head, tail in pairs
     ]
-    graph = entity_graph(rows, np.zeros(len(rows), dtype=np.int64))
+    graph = entity_graph(merge_mentions(rows), np.zeros(len(rows), dtype=np.int64))
     assert [(one.name, one.links) for one in graph.entities[:2]] == [("US", 100), ("China", 90)]
     assert (len(graph.entities), graph.total) == (70, 192)
     places = [{link.tail for link in graph.links if link.head == hub} for hub in (0, 1)]

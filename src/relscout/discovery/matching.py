@@ -275,11 +275,13 @@ def combined(values: Mapping[str, Array]) -> EntryScores:
     """Combine the similarities of :func:`similarities`, each (R, E)."""
     ranks, inverse = weighted(values)
     features = calibration_features(ranks)
+    from scipy.special import expit
+
     # with fewer entries than were measured, the log-odds would only rise by extrapolation
     features[..., 2] = np.maximum(features[..., 2], np.log(_LEAST_ENTRIES))
     # one by one: a product of matrices rounds equal entries differently, by their place in the vocabulary
     logits = CONSTANT + sum(weight * features[..., place] for place, weight in enumerate(CALIBRATION))
-    return EntryScores(ranks, (1 / (1 + np.exp(-logits))).astype(np.float32), inverse)
+    return EntryScores(ranks, np.asarray(expit(logits), dtype=np.float32), inverse)
 
 
 def weighted(

@@ -171,7 +171,7 @@ class Discovery:
 
     def entities(self) -> tuple[Entity, ...]:
         """Return all entities of the corpus, most mentioned first; see :mod:`relscout.text.entities`."""
-        return self._merged_entities.entities
+        return self.merged_entities.entities
 
     def examples(self, id: int, limit: int = 5) -> list[RelationInstance]:
         """Return representative instances of a relation with different wording, the most central first.
@@ -969,8 +969,8 @@ class Discovery:
             changed = self.recalibrate()
         else:
             changed = self.drop(step["drop"])
-        if "_merged_entities" in vars(self):  # which depend on the corpus only
-            vars(changed)["_merged_entities"] = self._merged_entities
+        if "merged_entities" in vars(self):  # which depend on the corpus only
+            vars(changed)["merged_entities"] = self.merged_entities
         return changed
 
     def with_run(self, what: Mapping[str, Any]) -> Discovery:
@@ -1118,7 +1118,7 @@ class Discovery:
         """The facts with all entities, and the number of facts of each."""
         from relscout.text.entities import MergedEntities
 
-        merged = self._merged_entities
+        merged = self.merged_entities
         rows = np.flatnonzero(self.assignments.relation_ids >= 0).tolist()
         ends = MergedEntities(
             merged.entities,
@@ -1134,7 +1134,8 @@ class Discovery:
         return Corrections.from_json(self.run.get("corrections"))
 
     @cached_property
-    def _merged_entities(self) -> MergedEntities:
+    def merged_entities(self) -> MergedEntities:
+        """The entities of the corpus, after all decisions, with head and tail of each instance."""
         from relscout.text.entities import merge_mentions
 
         return merge_mentions(self.assignments.instances, decisions=self.run.get("entity_decisions", ()))

@@ -78,15 +78,12 @@ def _apply(index: int, job: _Job) -> Failure | None:
     """Write the relations of a shard's instances; return why that failed, if it did."""
 
     def work() -> None:
-        applied, part = (
-            _applier(job.run)(list(read_shard(job.corpus.shard(index), INSTANCES))),
-            job.part(index),
-        )
+        applied = _applier(job.run)(list(read_shard(job.corpus.shard(index), INSTANCES)))
+        part = job.part(index)
         part.mkdir(parents=True, exist_ok=True)
         np.save(part / _LABELS, applied.labels)
         np.save(part / _CONFIDENCES, applied.confidences)
-        summary = {"polarities": applied.polarities, "lost": dict(applied.lost)}
-        write_summary(part, summary)
+        write_summary(part, {"polarities": applied.polarities, "lost": dict(applied.lost)})
 
     failure: Failure | None = caught(work)
     return failure

@@ -293,10 +293,17 @@ def open_world(data: Path) -> Task:
 
 def development_open_world(draw: str) -> Callable[[Path], Task]:
     """Return a loader of a draw of 16 relations as novel ones, mixed with the unlabelled half of the other 48."""
+    return _of_draw(draw, mixture)
+
+
+def _of_draw(
+    draw: str, task: Callable[[Sequence[RelationInstance], Sequence[RelationInstance]], Task]
+) -> Callable[[Path], Task]:
+    """Return a loader of a task of the other relations of a draw as known ones, and its own as novel ones."""
 
     def load(data: Path) -> Task:
         chosen, others = drawn(data, draw)
-        return mixture(others, chosen)
+        return task(others, chosen)
 
     return load
 
@@ -325,12 +332,7 @@ def incremental(data: Path) -> Task:
 
 def development_incremental(draw: str) -> Callable[[Path], Task]:
     """Return a loader of a draw of 16 relations as novel ones and the other 48 as pre-defined ones; as above."""
-
-    def load(data: Path) -> Task:
-        chosen, others = drawn(data, draw)
-        return held_out_of_both(others, chosen)
-
-    return load
+    return _of_draw(draw, held_out_of_both)
 
 
 def held_out_of_both(known: Sequence[RelationInstance], novel: Sequence[RelationInstance]) -> Task:

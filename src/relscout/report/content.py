@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 
 from relscout.core.errors import InputError
 from relscout.core.instances import Entity as MergedEntity
-from relscout.core.instances import Fact, Mention, RelationInstance, canonical_order
+from relscout.core.instances import Fact, RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
-from relscout.core.surfaces import folded
 from relscout.discovery import Discovery, ParentRelation, Relation
 from relscout.discovery.relation import Facts, forward_name, hierarchy_of
 from relscout.io.shards import take
 
 if TYPE_CHECKING:
     from relscout.metrics import ClusteringScores, Interval
+    from relscout.text.entities import MergedEntities
 
 #: Okabe and Ito 2008, "Color Universal Design", without their yellow, which is too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -116,7 +116,7 @@ class Entity:
     """An entity of the graph.
 
     Args:
-        name: Its most frequent spelling.
+        name: Its name.
         x: Position, in [-1, 1].
         y: Position, in [-1, 1].
         links: Number of connected entities in the whole corpus.
@@ -155,25 +155,19 @@ class EntityGraph:
     total: int
 
 
-def entity_graph(instances: Sequence[RelationInstance], ids: NDArray[np.int64]) -> EntityGraph:
+def entity_graph(merged: MergedEntities, ids: NDArray[np.int64]) -> EntityGraph:
     """Return the most connected entities, their neighbours, and the links between them.
 
-    Mentions are one entity if they have the same identifier or, without identifiers, the same spelling, ignoring case.
-
     Args:
-        instances: The corpus (N).
-        ids: Relation of each (N,); -1 for none.
+        merged: The entities, with head and tail of each instance (N).
+        ids: Relation of each instance (N,); -1 for none.
     """
     import networkx
 
     links: Counter[tuple[str, str, int]] = Counter()
-    spelled: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for instance, id in zip(instances, ids.tolist(), strict=True):
-        keys = [_key(instance.text, mention) for mention in (instance.head, instance.tail)]
-        for key, surface in zip(keys, (instance.head_text, instance.tail_text), strict=True):
-            spelled[key][surface] += 1
-        if id >= 0 and keys[0] != keys[1]:
-            links[keys[0], keys[1], id] += 1
+    for head, tail, id in zip(merged.heads, merged.tails, ids.tolist(), strict=True):
+        if id >= 0 and head != tail:
+            links[head, tail, id] += 1
     others: defaultdict[str, set[str]] = defaultdict(set)
     by_relation: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for (head, tail, id), count in links.items():
@@ -200,9 +194,10 @@ def entity_graph(instances: Sequence[RelationInstance], ids: NDArray[np.int64]) 
     graph.add_nodes_from(range(len(selected)))
     graph.add_edges_from((link.head, link.tail) for link in drawn)
     places = networkx.spring_layout(graph, seed=0, k=1.6 / max(len(selected), 1) ** 0.5) if selected else {}
+    names = {entity.id: entity.name for entity in merged.entities}
     entities = [
         Entity(
-            _ranked(spelled[key])[0][0],
+            names[key],
             round(float(places[place][0]), 4),
             round(float(places[place][1]), 4),
             len(others[key]),
@@ -210,16 +205,12 @@ def entity_graph(instances: Sequence[RelationInstance], ids: NDArray[np.int64]) 
         )
         for place, key in enumerate(selected)
     ]
-    return EntityGraph(entities, drawn, len(spelled))
+    return EntityGraph(entities, drawn, len(merged.entities))
 
 
 def _ranked(counts: Counter[T]) -> list[tuple[T, int]]:
     """Return the counts, the largest first; ties are sorted by key."""
     return sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
-
-
-def _key(text: str, mention: Mention) -> str:
-    return mention.entity_id or folded(mention.surface(text))
 
 
 #: Maximum number of facts and entities on the page.
@@ -572,7 +563,7 @@ def gather(
         suggestions=_suggestions(relations, likeness),
         tree=tree,
         map=Map(rows[on_map], projected(vectors[on_map])),
-        graph=entity_graph(assignments.instances, ids),
+        graph=entity_graph(discovery.merged_entities, ids),
         facts=facts.within(set(shown)),
         gold=None if gold is None else gold_of(discovery, gold),
     )

@@ -256,9 +256,11 @@ class Relatedness:
         Raises:
             InputError: The shape of the vectors does not match the instances or the model.
         """
+        from scipy.special import expit
+
         logits = self._logits(instances, vectors, sets)
         slope, shift = self.judged
-        return _sigmoid(slope * logits + shift).astype(np.float32)
+        return np.asarray(expit(slope * logits + shift), dtype=np.float32)
 
     def recalibrated(
         self, instances: Sequence[RelationInstance], vectors: NDArray[np.float32], judged: Sequence[bool]
@@ -401,7 +403,3 @@ def _places_of(sets: NDArray[np.int64] | None, count: int) -> Iterator[list[int]
         return
     for number in np.unique(sets):
         yield np.flatnonzero(sets == number).tolist()
-
-
-def _sigmoid(logits: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -60, 60))))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from relscout import discover
+from relscout.core.errors import InputError
+from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery
 from relscout.discovery.extraction import RunExtractor
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
@@ -84,6 +88,33 @@ def reviewed(worker: Worker, base: Discovery, names: Path) -> Iterator[Callable[
             return service
 
         yield make
+
+
+class RefusingEncoder:
+    """An encoder that cannot encode, such as one whose server is not reached."""
+
+    def __init__(self, fingerprint: str) -> None:
+        self.fingerprint = fingerprint
+
+    def encode(self, instances: Sequence[RelationInstance], /) -> NDArray[np.float32]:
+        raise InputError(f"vectors of {len(instances)} sentences are refused")
+
+
+@pytest.fixture
+def without_vectors(five: Path, tmp_path: Path, names: Path) -> Iterator[Service]:
+    """A service with the review of a run whose vectors cannot be computed."""
+    run = Discovery.load(five, encoder=None)
+    run.model.encoder = RefusingEncoder(run.model.encoder.fingerprint)
+    gazetteer = Gazetteer.load(names)
+    with contextlib.ExitStack() as stack:
+        review = Review(run, tmp_path / "refused.sqlite")
+        stack.callback(review.close)
+        worker = Worker(review, tmp_path / five.name)
+        stack.callback(worker.close)
+        service = Service(BatchExtractor(RunExtractor(run), lambda _: gazetteer), worker=worker)
+        stack.callback(service.batcher.close)
+        worker.start("vectors")
+        yield service
 
 
 @contextlib.contextmanager

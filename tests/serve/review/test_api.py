@@ -214,7 +214,8 @@ def test_the_map_has_places_when_vectors_are_known_and_relations_after_decisions
     reviewed: Making, base: Discovery, worker: Worker
 ) -> None:
     service = reviewed()
-    assert (get(service, "map")["ready"], get(service, "map")["ids"]) == (False, [])
+    unknown = get(service, "map")
+    assert (unknown["ready"], unknown["error"], unknown["ids"]) == (False, "", [])
     worker.start("vectors")
     assert ended(service)["state"] == "done"
     before = get(service, "map")
@@ -230,6 +231,14 @@ def test_the_map_has_places_when_vectors_are_known_and_relations_after_decisions
     id = before["ids"][0]
     assert get(service, f"sentence?id={id}")["id"] == id
     assert ask(service, "GET", "/review/api/sentence?id=none").status_code == 404
+
+
+def test_the_map_says_why_it_has_no_places_whatever_is_done_afterwards(without_vectors: Service) -> None:
+    assert ended(without_vectors)["state"] == "failed"
+    assert "nothing was decided yet" in finished(without_vectors, "save")["message"]
+    for view in ("map", "questions"):
+        answer = get(without_vectors, view)
+        assert (answer["ready"], answer["error"]) == (False, "vectors of 31 sentences are refused")
 
 
 def test_the_map_of_a_run_without_relations_is_ready_and_empty(base: Discovery, tmp_path: Path) -> None:
@@ -260,13 +269,22 @@ def test_entities_are_searched_merged_and_drawn(reviewed: Making, base: Discover
     rome = get(service, "entities?search=ROME")["entities"]
     assert [each["name"] for each in rome] == ["Rome"]
     first, second = whole["entities"][:2]
+    unmerged = get(service, "graph")
     assert post(service, {"merge_entities": [first["id"], second["id"]]}, key="1").status_code == 200
     merged = get(service, "entities?limit=200")
     assert merged["total"] == whole["total"] - 1
     joined = next(each for each in merged["entities"] if first["name"] in each["aliases"])
     assert second["name"] in joined["aliases"]
+    # the graph has the names and links of the merged entities, and after an undo those from before
     graph = get(service, "graph")
     assert 0 < len(graph["entities"]) <= 70
+    drawn = {each["name"]: each["links"] for each in graph["entities"]}
+    assert drawn.keys() <= {each["name"] for each in merged["entities"]}
+    apart = {first["name"], second["name"]}
+    assert apart <= {each["name"] for each in unmerged["entities"]}
+    assert apart & drawn.keys() == {joined["name"]}
+    assert post(service, {"undo": 1}, key="2", state=1).status_code == 200
+    assert get(service, "graph") == {**unmerged, "state": 2}
     assert all(0 <= head < len(graph["entities"]) for head, _, _ in graph["links"])
     assert {id for *_, id in graph["links"]} <= {relation.id for relation in base.relations}
 

@@ -384,6 +384,16 @@ def mapped(worker: Worker) -> None:
     until(lambda: worker.status.state == "done")
 
 
+def test_a_map_that_cannot_be_computed_says_why_and_questions_too(
+    browser: Any, without_vectors: Service
+) -> None:
+    with serving(without_vectors) as address, tab(browser, address) as page:
+        page.keyboard.press("6")
+        until(lambda: "could not be computed: vectors of 31 sentences are" in page.inner_text("#map-state"))
+        page.keyboard.press("2")
+        until(lambda: "could not be computed (vectors of 31 sentences" in page.inner_text("#ask-count"))
+
+
 @pytest.mark.usefixtures("mapped")
 def test_sentences_are_picked_on_the_map_and_judged(opened: Any, worker: Worker, base: Discovery) -> None:
     opened.keyboard.press("6")

@@ -364,9 +364,12 @@ def rescaled(probabilities: NDArray[np.float32], slope: float, shift: float) -> 
 
 def log_odds(values: NDArray[Any]) -> NDArray[np.float64]:
     """Return the log odds (N,), float64, of probabilities (N,), from -14 to 14."""
-    clipped = np.clip(np.asarray(values, dtype=np.float64), _EPSILON, 1 - _EPSILON)
-    return np.asarray(np.log(clipped / (1 - clipped)))
+    from scipy.special import logit
+
+    return np.asarray(logit(np.clip(np.asarray(values, dtype=np.float64), _EPSILON, 1 - _EPSILON)))
 
 
 def _logistic(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(1 / (1 + np.exp(-values)))
+    from scipy.special import expit
+
+    return np.asarray(expit(values))

@@ -124,7 +124,7 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
 
     @router.get("/api/map", summary="Return sentences in the plane, similar ones near each other")
     def sentence_map() -> MapView:
-        return view().map(worker.pool.instances, worker.places)
+        return view().map(worker.pool.instances, worker.places, worker.places_error)
 
     @router.get("/api/entities", summary="Return entities, those with most facts first")
     def entities(
@@ -197,6 +197,7 @@ def router_of(review: Review, worker: Worker) -> APIRouter:
         return Questions(
             state=now.state.number,
             ready=pool.vectors is not None,
+            error=worker.places_error,
             questions=[
                 Question(
                     sentence=now.sentence(asked.row),

@@ -258,6 +258,9 @@ class MapView(BaseModel):
 
     state: int
     ready: bool = Field(description="Whether the map has been computed; before that, there are no points.")
+    error: str = Field(
+        description="Why the map could not be computed; empty if it was, or is being computed."
+    )
     ids: list[str]
     relations: list[int] = Field(description="Relation of each sentence, after all decisions.")
     x: list[float] = Field(description="Coordinates from -1 to 1; y has the same range.")
@@ -317,6 +320,9 @@ class Questions(BaseModel):
     state: int
     ready: bool = Field(
         description="Whether similarities are computed; before, questions are chosen by doubt alone."
+    )
+    error: str = Field(
+        description="Why similarities could not be computed; empty if they were, or are being computed."
     )
     questions: list[Question]
 

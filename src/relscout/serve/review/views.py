@@ -231,12 +231,15 @@ class View:
             by_relation.setdefault(relation, []).append(id)
         return [Evidence(relation=relation, instances=ids) for relation, ids in by_relation.items()]
 
-    def map(self, instances: Sequence[RelationInstance], places: NDArray[np.float32] | None) -> MapView:
+    def map(
+        self, instances: Sequence[RelationInstance], places: NDArray[np.float32] | None, error: str = ""
+    ) -> MapView:
         """Return the map.
 
         Args:
             instances: The sentences on the map (n).
             places: Their places (n, 2); ``None`` if they are not known.
+            error: Why they could not be computed.
         """
         shown = [] if places is None else instances[: len(places)]
         points = np.empty((0, 2)) if places is None else np.round(places.astype(np.float64), 4)
@@ -244,6 +247,7 @@ class View:
         return MapView(
             state=self.state.number,
             ready=places is not None,
+            error=error,
             ids=[instance.id for instance in shown],
             relations=[int(ids[self.rows_by_id[instance.id]]) for instance in shown],
             x=points[:, 0].tolist(),
@@ -280,7 +284,7 @@ class View:
     @cached_property
     def graph(self) -> Graph:
         """The most connected entities and their links."""
-        drawn = entity_graph(self.run.assignments.instances, self.run.assignments.relation_ids)
+        drawn = entity_graph(self.run.merged_entities, self.run.assignments.relation_ids)
         return Graph(
             state=self.state.number,
             entities=[

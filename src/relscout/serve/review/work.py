@@ -51,6 +51,8 @@ class Worker:
         self.pool = Pool.of(review.base)
         #: Places (n, 2) of the first sentences of the pool on the map; ``None`` while they are not known.
         self.places: NDArray[np.float32] | None = None
+        #: Why vectors or places could not be computed; empty if they were, or are being.
+        self.places_error = ""
         self._status = Work(task="", state="idle")
         self._lock = threading.Lock()
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="relscout-review")
@@ -93,13 +95,18 @@ class Worker:
         except _Ended:
             return
         except RelscoutError as error:
-            self._status = Work(task=task, state="failed", message=self._without_path(str(error)))
+            self._fail(task, self._without_path(str(error)))
         except Exception:
             _LOG.exception("work on a review failed")
-            message = "the server could not do this; its log has the cause"
-            self._status = Work(task=task, state="failed", message=message)
+            self._fail(task, "the server could not do this; its log has the cause")
         else:
             self._status = done
+
+    def _fail(self, task: Task, message: str) -> None:
+        if task == "vectors":
+            # the status is soon that of other work
+            self.places_error = message
+        self._status = Work(task=task, state="failed", message=message)
 
     def _done(self, task: Task) -> Work:
         """Do a task, and return the status after it."""
@@ -114,6 +121,7 @@ class Worker:
                 return self._save()
 
     def _vectors(self) -> Work:
+        self.places_error = ""
         instances = list(self.pool.instances)
         if not instances:
             self.places = np.empty((0, 2), dtype=np.float32)

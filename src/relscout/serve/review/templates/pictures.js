@@ -44,11 +44,13 @@
     points = answer.ids.map((id, place) => ({ id, relation: answer.relations[place], x: answer.x[place], y: -answer.y[place] }));
     $("map-state").textContent = answer.ready
       ? `${counted(points.length, "sentence")}. Nearby sentences are similar; distances between groups have no meaning.`
-      : "The map is being computed; this takes a minute.";
+      : answer.error
+        ? `The map could not be computed: ${answer.error}. To try again, start the server again.`
+        : "The map is being computed; this takes a minute.";
     if (chosen !== null && !points.some((point) => point.relation === chosen)) chosen = null;
     showMap();
     if (picked !== null) await pick(picked);
-    if (!answer.ready) setTimeout(() => { if (review.view() === "map") fetchMap(); }, 2000);
+    if (!answer.ready && !answer.error) setTimeout(() => { if (review.view() === "map") fetchMap(); }, 2000);
   };
   const ranked = () => {
     const counts = new Map();

@@ -350,7 +350,7 @@ const review = (() => {
   // -- ask me
 
   let questions = [];
-  let ready = false;
+  let likeness = "";
   let answered = 0;
   const passed = new Set();
   let fetching = false;
@@ -367,7 +367,9 @@ const review = (() => {
       const skip = [...passed].slice(-900).map((id) => `&skip=${encodeURIComponent(id)}`).join("");
       answer = await shown(() => api(`questions?limit=5${skip}`));
       if (answer) {
-        ready = answer.ready;
+        likeness = answer.ready ? "" : answer.error
+          ? ` The similarity of the sentences could not be computed (${answer.error}), so questions are chosen by doubt alone.`
+          : " The similarity of the sentences is being computed; until then, questions are chosen by doubt alone.";
         // the question that is being read stays, or a key would answer another one
         const shownId = questions[0]?.sentence.id;
         const fresh = answer.questions.filter((question) => !passed.has(question.sentence.id));
@@ -379,7 +381,7 @@ const review = (() => {
     if (answer) showQuestion();
   };
   const showQuestion = () => {
-    $("ask-count").textContent = `${counted(answered, "answer")} in this tab; 30 are a good start.${ready ? "" : " The similarity of the sentences is being computed; until then, questions are chosen by doubt alone."}`;
+    $("ask-count").textContent = `${counted(answered, "answer")} in this tab; 30 are a good start.${likeness}`;
     if (!questions.length) {
       $("question").replaceChildren(element("p", { className: "soft", textContent: fetching ? "The next questions are being chosen…" : "No questions are left. Transfer your answers under New run." }));
       return;

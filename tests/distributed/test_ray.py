@@ -378,7 +378,7 @@ def test_relations_of_a_sample_are_applied_as_on_one_machine(tiny_bert, instance
 
 
 def test_another_method_without_a_sample_is_refused(instances, tmp_path):
-    with pytest.raises(SettingError, match="add fit_on"):
+    with pytest.raises(SettingError, match="pass fit_on"):
         discover_sharded(iter(instances), work=tmp_path / "work", method="hac")
 
 

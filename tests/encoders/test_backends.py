@@ -130,6 +130,6 @@ def test_an_encoder_with_other_arithmetic_than_that_of_the_fit_is_warned_of(tiny
     values = portable(fitted)
     assert (values["backend"], values["dtype"]) == ("openvino", "int8")
     other = TransformerEncoder(settings(tiny_bert, backend="torch"))
-    with pytest.warns(InputWarning, match=r"openvino, int8.*torch, float32.*\.999 with int8"):
+    with pytest.warns(InputWarning, match=r"openvino in int8.*torch in float32.*\.999 with int8"):
         stored_encoder(values, {}, fingerprint=fitted.fingerprint, given=other)
     assert stored_encoder(values, {}, fingerprint=fitted.fingerprint, given=fitted) is fitted

@@ -43,8 +43,8 @@ def arithmetic_warning(fitted: EncoderSettings, now: EncoderSettings) -> str | N
     if (fitted.backend, fitted.dtype) == (now.backend, now.dtype):
         return None
     return (
-        f"this was fitted with {fitted.backend} in {fitted.dtype}, and the encoder now computes with {now.backend} in "
-        f"{now.dtype}: {_MOVED}, so instances between two relations may get the other one"
+        f"this run was fitted with {fitted.backend} in {fitted.dtype}, and the encoder now computes with {now.backend} "
+        f"in {now.dtype}: {_MOVED}, so instances between two relations may get the other one"
     )
 
 

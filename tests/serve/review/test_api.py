@@ -235,7 +235,7 @@ def test_the_map_has_places_when_vectors_are_known_and_relations_after_decisions
 
 def test_the_map_says_why_it_has_no_places_whatever_is_done_afterwards(without_vectors: Service) -> None:
     assert ended(without_vectors)["state"] == "failed"
-    assert "nothing was decided yet" in finished(without_vectors, "save")["message"]
+    assert "there are no decisions yet" in finished(without_vectors, "save")["message"]
     for view in ("map", "questions"):
         answer = get(without_vectors, view)
         assert (answer["ready"], answer["error"]) == (False, "vectors of 31 sentences are refused")

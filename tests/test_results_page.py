@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+
+from benchmarks import results_page
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "results.md"
 
 
-@pytest.fixture
-def results_page(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The generator, which is no part of the package."""
-    monkeypatch.syspath_prepend(str(ROOT))
-    return importlib.import_module("benchmarks.results_page")
-
-
-def test_the_committed_page_is_the_generated_one(results_page: ModuleType) -> None:
+def test_the_committed_page_is_the_generated_one() -> None:
     stale = "docs/results.md is not what the records give; run: python -m benchmarks results-page"
     assert results_page.page() == PAGE.read_text(encoding="utf-8"), stale
 
@@ -41,11 +34,11 @@ def test_every_preset_that_was_run_is_on_the_page() -> None:
     assert sorted(title for title in titles if title not in page) == []
 
 
-def test_a_page_is_written_where_it_is_asked_for(results_page: ModuleType, tmp_path: Path) -> None:
+def test_a_page_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
     assert results_page.write_page(tmp_path / "page.md").read_text("utf-8") == results_page.page()
 
 
-def test_the_figures_of_other_pages_are_generated(results_page: ModuleType) -> None:
+def test_the_figures_of_other_pages_are_generated() -> None:
     marked: list[str] = []
     for path in results_page.PAGES_WITH_FIGURES:
         text = path.read_text(encoding="utf-8")
@@ -55,7 +48,7 @@ def test_the_figures_of_other_pages_are_generated(results_page: ModuleType) -> N
     assert set(marked) == set(results_page.FIGURES)
 
 
-def test_a_wrong_figure_is_replaced(results_page: ModuleType) -> None:
+def test_a_wrong_figure_is_replaced() -> None:
     page = "Before.\n\n<!-- figures: facts-read -->\nAll are correct.\n<!-- end of figures -->\n\nAfter: 1.000.\n"
     corrected = results_page.with_figures(page)
     assert "All are correct" not in corrected
@@ -110,7 +103,7 @@ def test_every_picture_is_on_the_page_and_there() -> None:
     assert there
 
 
-def test_pictures_are_drawn_from_the_records(results_page: ModuleType, tmp_path: Path) -> None:
+def test_pictures_are_drawn_from_the_records(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     (drawn,) = results_page.draw_pictures(tmp_path, names=["selfore-nytfb-minilm"])
     committed = PAGE.parent / "images" / "results" / drawn.name

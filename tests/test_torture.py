@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.damage import Damaging
+from benchmarks.torture import records
 from relscout import discover, read
 from relscout.encoders import EncoderSettings, TransformerEncoder
 
@@ -27,10 +29,6 @@ def test_kills_leave_nothing_half_written() -> None:
 def test_damages_are_noticed_or_do_no_harm(
     tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.syspath_prepend(ROOT)
-    from benchmarks.damage import Damaging
-    from benchmarks.torture import records
-
     corpus = tmp_path / "corpus.jsonl"
     corpus.write_text("".join(records(["Ada", "Bob", "Carl"])), encoding="utf-8")
     encoder = TransformerEncoder(EncoderSettings(model=str(tiny_bert), pooling="sentence"))

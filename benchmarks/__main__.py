@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 PROTOCOLS = ("fewrel-unsupervised", "fewrel-nyt-unsupervised", "nytfb-unsupervised", "dev")
+_CORPORA = ("wiki80", "redocred", "nyt-fb", "semeval", "chemprot")
 
 
 def main() -> None:
@@ -128,7 +129,7 @@ def main() -> None:
     left.add_argument("--adapter", choices=("relation", "relation-base"), default="relation")
     left.add_argument("--most", type=int, default=2_500, help="instances of each corpus to learn from")
     left.add_argument("--seeds", type=int, default=3)
-    left.add_argument("--corpora", nargs="+", default=("wiki80", "redocred", "nyt-fb", "semeval", "chemprot"))
+    left.add_argument("--corpora", nargs="+", choices=_CORPORA, default=_CORPORA, metavar="CORPUS")
     left.add_argument("--work", type=Path, default=Path("build/leave-one-out"), help="folder of the adapters")
     pretraining = commands.add_parser(
         "pretraining-speed", help="a step of pre-training, against padding to the maximum length"

@@ -60,8 +60,9 @@ if TYPE_CHECKING:
     from relscout.encoders.backends import OpenVINOModel
 
 
-#: Shapes of products of matrices that oneDNN keeps code for; a process of relscout may set another number.
-_KEPT_SHAPES = "64"
+#: Shapes of products of matrices whose compiled code is kept. Each has a cache of its own: oneDNN, and torch's binding
+#: to it. A process of relscout may set other numbers.
+_KEPT_SHAPES = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64", "LRU_CACHE_CAPACITY": "16"}
 #: Values of ``dtype`` in which PyTorch multiplies matrices; other layers compute in float32.
 _LOW_PRECISION = ("bfloat16", "float16")
 #: Seconds in which the Hugging Face hub must answer at all.
@@ -679,9 +680,10 @@ class TransformerEncoder:
     def _loaded(self) -> tuple[Any, int]:
         settings, depth = self.settings, self.depth
         device = self.device  # a missing device is reported before anything is loaded
-        # read once, before the first product of matrices: oneDNN keeps the code, and its buffers, for the last so many
-        # shapes; with its default of 1,024, training on sentences of all lengths takes gigabytes
-        os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _KEPT_SHAPES)
+        # read once, before the first product of matrices; with the defaults of 1,024 shapes each, training on sentences
+        # of all lengths takes gigabytes
+        for variable, shapes in _KEPT_SHAPES.items():
+            os.environ.setdefault(variable, shapes)
         model = load_weights(settings.model)
         check_length(model, settings.max_length)
         n_layers = drop_layers_above(model, depth, n_layers=self._config.num_hidden_layers)

@@ -37,8 +37,12 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 
+_Floats = TypeVar("_Floats", np.float32, np.float64)
+
 #: Number of vectors in memory at a time.
 CHUNK = 16_384
+#: Number of vectors that are scaled at a time.
+_SCALED = 4096
 #: Squared distances below this share of the squared lengths are within float32 rounding.
 _RESOLUTION = 1e-6
 
@@ -204,6 +208,14 @@ def means(
         start += len(chunk)
     counts = np.bincount(labels, minlength=n_clusters)
     return (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
+
+
+def unit_length(vectors: NDArray[_Floats]) -> NDArray[_Floats]:
+    """Scale vectors (N, D), float32 or float64, to unit length, in place, and return them; zeros stay zeros."""
+    for start in range(0, len(vectors), _SCALED):
+        rows = vectors[start : start + _SCALED]
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return vectors
 
 
 def _empty(labels: NDArray[np.int64], n_clusters: int) -> NDArray[np.int64]:

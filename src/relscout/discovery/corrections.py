@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import unit_length
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
 from relscout.discovery.relation import Assignments, Relation
@@ -75,7 +76,7 @@ class Transfer:
 
     def nearest(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the relation of the most similar judged sentence of each vector (N, D), and the cosine, each (N,)."""
-        likeness = _unit(vectors) @ self.vectors.T  # (N, J)
+        likeness = unit_length(vectors.copy()) @ self.vectors.T  # (N, J)
         return np.array(self.relations, dtype=np.int64)[likeness.argmax(axis=1)], likeness.max(axis=1)
 
 
@@ -196,11 +197,6 @@ def _packed(vectors: NDArray[np.float32]) -> list[str]:
 
 def _unpacked(texts: Sequence[str]) -> NDArray[np.float32]:
     return np.array([np.frombuffer(base64.b64decode(text), "<f4") for text in texts], dtype=np.float32)
-
-
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
 
 
 def rows_of(assignments: Assignments, ids: Collection[str]) -> NDArray[np.int64]:
@@ -339,7 +335,7 @@ def transfer(
     by_id = {instance.id: instance for instance in instances}
     # independent of the order in which they were judged
     named = sorted(judged)
-    vectors = _unit(transform([by_id[id] for id in named]))
+    vectors = unit_length(transform([by_id[id] for id in named]))
     made = Transfer(least, tuple(judged[id] for id in named), vectors)
     rows = np.array(
         [row for row in np.flatnonzero(ids >= 0).tolist() if instances[row].id not in judged], dtype=np.int64
@@ -399,8 +395,9 @@ def split(
     for rows in members:
         # independent of the order of the input
         chosen = sorted((assignments.instances[row] for row in rows.tolist()), key=lambda each: each.id)
-        centres.append(_unit(transform(chosen[:_CENTRAL]).mean(axis=0)))
-    return (*rest, *fresh), changed, Split(relation.id, numbers, np.array(centres, dtype=np.float32))
+        centres.append(transform(chosen[:_CENTRAL]).mean(axis=0))
+    made = Split(relation.id, numbers, unit_length(np.array(centres, dtype=np.float32)))
+    return (*rest, *fresh), changed, made
 
 
 def fresh(id: int, name: str) -> Relation:

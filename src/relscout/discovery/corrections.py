@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from relscout.clustering.kmeans import unit_length
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
-from relscout.discovery.relation import Assignments, Relation
+from relscout.discovery.relation import Assignments, Relation, unless_asserted
 from relscout.text.polarity import polarity
 
 #: Most sentences of a part whose vectors are averaged.
@@ -251,7 +251,7 @@ def assigned(
         relation_ids=ids,
         confidences=confidences,
         related=related,
-        polarities=None if all(value == "asserted" for value in polarities) else polarities,
+        polarities=unless_asserted(polarities),
         phrases=phrases if any(phrases) else None,
     )
     return described_again(relations, changed, touched), changed

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
 from relscout.discovery.corrections import Corrections, described_again, fresh
-from relscout.discovery.relation import Assignments, Relation
+from relscout.discovery.relation import Assignments, Relation, unless_asserted
 from relscout.methods import Estimator
 from relscout.methods.unrelated import NoRelationWrapper, RelatednessDetector
 from relscout.methods.unrelated.by_relatedness import log_odds, rescaled
@@ -146,7 +146,7 @@ def reassigned(
         assignments,
         relation_ids=ids,
         confidences=confidences,
-        polarities=None if all(value == "asserted" for value in polarities) else polarities,
+        polarities=unless_asserted(polarities),
         phrases=phrases if any(phrases) else None,
     )
     # pre-defined relations that the corpus lacked

@@ -156,7 +156,12 @@ def polarities_of(
         polarity(instance) if id >= 0 else "asserted"
         for instance, id in zip(instances, relation_ids.tolist(), strict=True)
     ]
-    return None if all(relation == "asserted" for relation in polarities) else polarities
+    return unless_asserted(polarities)
+
+
+def unless_asserted(polarities: list[Polarity]) -> list[Polarity] | None:
+    """Return polarities (N), or ``None`` if all are asserted."""
+    return None if all(polarity == "asserted" for polarity in polarities) else polarities
 
 
 #: Number of relations in the name of their parent.

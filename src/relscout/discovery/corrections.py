@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from relscout.clustering.kmeans import unit_length
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
-from relscout.discovery.relation import Assignments, Relation, unless_asserted
+from relscout.discovery.relation import Assignments, Relation
 from relscout.text.polarity import polarity
 
 #: Most sentences of a part whose vectors are averaged.
@@ -235,26 +235,23 @@ def assigned(
             confidence. ``None`` if a person judged the instances themselves: then confidence and relatedness are
             certain.
     """
-    ids, confidences = assignments.relation_ids.copy(), assignments.confidences.copy()
-    touched = {*ids[rows].tolist(), *answers.tolist()}
-    ids[rows], confidences[rows] = answers, 1.0 if likeness is None else np.minimum(likeness, 1)
-    related = None if assignments.related is None else assignments.related.copy()
-    if related is not None and likeness is None:
-        related[rows] = answers >= 0
-    polarities, phrases = list(assignments.polarity_values()), list(assignments.phrase_values())
-    for row, answer in zip(rows.tolist(), answers.tolist(), strict=True):
-        polarities[row] = "asserted" if answer < 0 else polarity(assignments.instances[row])
-        if assignments.relation_ids[row] != answer:
-            phrases[row] = ""  # it names the other relation
-    changed = replace(
-        assignments,
-        relation_ids=ids,
-        confidences=confidences,
-        related=related,
-        polarities=unless_asserted(polarities),
-        phrases=phrases if any(phrases) else None,
+    before, phrases = assignments.relation_ids[rows].tolist(), assignments.phrase_values()
+    listed = list(zip(rows.tolist(), before, answers.tolist(), strict=True))
+    changed = assignments.with_rows(
+        rows,
+        relation_ids=answers,
+        confidences=np.ones(len(rows), np.float32) if likeness is None else np.minimum(likeness, 1),
+        polarities=(
+            "asserted" if new < 0 else polarity(assignments.instances[row]) for row, _, new in listed
+        ),
+        # a phrase names the relation before
+        phrases=(phrases[row] if old == new else "" for row, old, new in listed),
     )
-    return described_again(relations, changed, touched), changed
+    if assignments.related is not None and likeness is None:
+        related = assignments.related.copy()
+        related[rows] = answers >= 0
+        changed = replace(changed, related=related)
+    return described_again(relations, changed, {*before, *answers.tolist()}), changed
 
 
 def judge(

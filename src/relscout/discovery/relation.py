@@ -134,6 +134,34 @@ class Assignments:
         """Return the phrase of each instance (N), or an empty string."""
         return [""] * len(self.instances) if self.phrases is None else self.phrases
 
+    def with_rows(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        relation_ids: NDArray[np.int64],
+        confidences: NDArray[np.float32],
+        polarities: Iterable[Polarity],
+        phrases: Iterable[str],
+    ) -> Self:
+        """Return the assignments with other values, each (n,), in the rows (n,)."""
+        ids, likely = self.relation_ids.copy(), self.confidences.copy()
+        ids[rows], likely[rows] = relation_ids, confidences
+        all_polarities, all_phrases = list(self.polarity_values()), list(self.phrase_values())
+        for row, said, phrase in zip(rows.tolist(), polarities, phrases, strict=True):
+            all_polarities[row], all_phrases[row] = said, phrase
+        return replace(
+            self,
+            relation_ids=ids,
+            confidences=likely,
+            polarities=unless_asserted(all_polarities),
+            phrases=all_phrases if any(all_phrases) else None,
+        )
+
+    def doubt(self, row: int) -> str:
+        """Return ``"negated"`` or ``"hypothetical"``; empty if the sentence of a row asserts its relation."""
+        said = "asserted" if self.polarities is None else self.polarities[row]
+        return "" if said == "asserted" else said
+
 
 def among_relations(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the confidence of each assignment (N,), float32, given that the pair is related.
@@ -161,7 +189,7 @@ def polarities_of(
 
 def unless_asserted(polarities: list[Polarity]) -> list[Polarity] | None:
     """Return polarities (N), or ``None`` if all are asserted."""
-    return None if all(polarity == "asserted" for polarity in polarities) else polarities
+    return None if all(said == "asserted" for said in polarities) else polarities
 
 
 #: Number of relations in the name of their parent.

@@ -172,7 +172,6 @@ class View:
         assignments = self.run.assignments
         instance, relation = assignments.instances[row], int(assignments.relation_ids[row])
         related = None if assignments.related is None else float(assignments.related[row])
-        polarity = "asserted" if assignments.polarities is None else assignments.polarities[row]
         judged: Literal["", "confirmed", "rejected"] = ""
         if instance.id in self._judged:
             judged = "confirmed" if self._judged[instance.id] >= 0 else "rejected"
@@ -183,7 +182,7 @@ class View:
             name=self._names.get(relation, NONE),
             confidence=round(float(assignments.confidences[row]), 4),
             related=None if related is None or isnan(related) else round(related, 4),
-            polarity="" if polarity == "asserted" else polarity,
+            polarity=assignments.doubt(row),
             place=shown_name(place_of(instance)),
             judged=judged,
         )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import Clusters, Vectors, check_finite, means, neighbour_seeds, unit_length
+from relscout.clustering.kmeans import Clusters, Vectors, check_finite, means, starting_centroids, unit_length
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
@@ -192,7 +192,7 @@ def merged(
     sizes = np.bincount(member)
     of_clusters = means(vectors, member, len(sizes))
     n_groups = min(n_relations, len(np.unique(of_clusters.round(4), axis=0)))
-    starts = neighbour_seeds(vectors, n_groups, seed=seed)
+    starts = starting_centroids(vectors, n_groups, start="neighbours", seed=seed)
     groups = KMeans(
         n_groups,
         init="k-means++" if starts is None else starts,

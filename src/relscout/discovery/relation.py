@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from hashlib import blake2b
@@ -133,6 +133,18 @@ class Assignments:
     def phrase_values(self) -> Sequence[str]:
         """Return the phrase of each instance (N), or an empty string."""
         return [""] * len(self.instances) if self.phrases is None else self.phrases
+
+    def rows(self) -> Iterator[tuple[RelationInstance, int, float, float | None, Polarity, str]]:
+        """Yield instance, relation, confidence, relatedness, polarity and phrase of each row."""
+        return zip(
+            self.instances,
+            self.relation_ids.tolist(),
+            self.confidences.tolist(),
+            self.related_values(),
+            self.polarity_values(),
+            self.phrase_values(),
+            strict=True,
+        )
 
     def with_rows(
         self,

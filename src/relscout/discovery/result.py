@@ -469,16 +469,7 @@ class Discovery:
         """Yield the triples of assignments; instances without a relation have none."""
         names = self.names
         matches = {relation.id: relation.matches or () for relation in self.relations}
-        rows = zip(
-            assignments.instances,
-            assignments.relation_ids.tolist(),
-            assignments.confidences.tolist(),
-            assignments.related_values(),
-            assignments.polarity_values(),
-            assignments.phrase_values(),
-            strict=True,
-        )
-        for instance, id, confidence, related, polarity, phrase in rows:
+        for instance, id, confidence, related, polarity, phrase in assignments.rows():
             if id >= 0:
                 yield Triple(
                     instance, id, names[id], confidence, related, polarity, phrase, matches.get(id, ())

@@ -415,16 +415,7 @@ def _read_instances(path: Path) -> Iterator[RelationInstance]:
 
 def _assignment_records(parts: Parts) -> Iterable[dict[str, Any]]:
     names = {relation.id: relation.name for relation in parts.relations}
-    assignments = parts.assignments
-    for instance, id, confidence, related, polarity, phrase in zip(
-        assignments.instances,
-        assignments.relation_ids.tolist(),
-        assignments.confidences.tolist(),
-        assignments.related_values(),
-        assignments.polarity_values(),
-        assignments.phrase_values(),
-        strict=True,
-    ):
+    for instance, id, confidence, related, polarity, phrase in parts.assignments.rows():
         yield {
             "id": instance.id,
             "relation_id": id,

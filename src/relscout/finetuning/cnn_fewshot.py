@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -37,7 +38,6 @@ from relscout.finetuning.episodes import (
     SIMILARITIES,
     Episode,
     FewShotScore,
-    accuracies,
     draw_episodes,
     large_enough,
     placed,
@@ -45,6 +45,7 @@ from relscout.finetuning.episodes import (
 from relscout.finetuning.fewshot import scores_of
 from relscout.finetuning.fewshot_training import (
     CHOSEN_BY,
+    DevEpisodes,
     EpisodicTraining,
     FewShotSettings,
     Known,
@@ -222,16 +223,10 @@ class CNNFewShot(Parameters):
             drawn = draw_episodes(
                 held_classes, chosen, shape, episodes=1000, random=generator(self.seed, "dev episodes")
             )
-            sentences = encoder.prepare(held, progress=silent)
-
-            def accuracy(progress: Progress) -> float:
-                vectors = placed(
-                    encoder.encode(sentences, progress=progress), None, unit_length=options.unit_length
-                )
-                shares = accuracies(vectors, drawn, shots=shape.shots, compared=episodes.of_comparison)
-                return float(shares.mean())
-
-            score = accuracy
+            encode = partial(encoder.encode, encoder.prepare(held, progress=silent))
+            score = DevEpisodes(
+                encode, drawn, shape.shots, episodes.of_comparison, options.unit_length
+            ).accuracy
         work = Checkpoints.of(
             checkpoints,
             settings={**self.settings(), "kind": "cnn-few-shot", "classes": digest(classes)},

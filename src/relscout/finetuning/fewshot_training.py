@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, Self
@@ -29,7 +30,7 @@ from relscout.core.settings import (
 )
 from relscout.encoders import OnLoss, TransformerEncoder, loss_warnings
 from relscout.encoders.settings import Arithmetic
-from relscout.encoders.tunable import Prepared, TunableEncoder, can_turn, turned_by
+from relscout.encoders.tunable import TunableEncoder, can_turn, turned_by
 from relscout.finetuning.episodes import (
     SIMILARITIES,
     Comparison,
@@ -352,16 +353,14 @@ class DevEpisodes:
     The mean of the labelled instances is not subtracted here, since it would have to be computed after each epoch.
 
     Args:
-        encoder: The encoder in training.
-        prepared: The held-out instances.
+        encode: Returns the vectors of the held-out instances (M, D) by the encoder in training; takes ``progress``.
         episodes: Rows of these (E, N, K + 1).
         shots: K.
         compared: How queries are compared with prototypes.
         unit_length: Whether vectors have length 1.
     """
 
-    encoder: TunableEncoder
-    prepared: Prepared
+    encode: Callable[..., NDArray[np.float32]]
     episodes: NDArray[np.int64]
     shots: int
     compared: Comparison
@@ -369,8 +368,7 @@ class DevEpisodes:
 
     def accuracy(self, progress: Progress) -> float:
         """Return the share of the queries that the encoder classifies correctly in its current state."""
-        encoded = self.encoder.encode(self.prepared, progress=progress)
-        vectors = placed(encoded, None, unit_length=self.unit_length)
+        vectors = placed(self.encode(progress=progress), None, unit_length=self.unit_length)
         shares = accuracies(vectors, self.episodes, shots=self.shots, compared=self.compared)
         return float(shares.mean())
 
@@ -432,8 +430,7 @@ def tune(
     dev = None
     if held is not None and episodes is not None:
         dev = DevEpisodes(
-            encoder,
-            encoder.prepare(held, progress=progress),
+            partial(encoder.encode, encoder.prepare(held, progress=progress)),
             episodes,
             settings.dev_shots,
             replace(settings.of_comparison, refinements=0),

@@ -22,8 +22,6 @@ _MOST, _FARTHER = 6, 1.0
 _ALTERNATIVE = 0.7
 #: Weight of a connection without its object ("founded … in").
 _VAGUE = 0.5
-#: Weight of a noun that only gives the kind of the head ("city of").
-_GENERIC_NOUN = 0.6
 #: Additional distance of a pronoun, of an equated noun, and of a title, compared with the entity itself.
 _PRONOUN, _EQUATED, _TITLE = 1.5, 0.4, 0.2
 _LIGHT = frozenset({"have", "hold"})

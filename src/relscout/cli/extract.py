@@ -69,8 +69,8 @@ def command(
     'relscout discover'. With --limit-memory, marked pairs are copied to temporary files and extracted in batches, with
     the same result.
 
-    --ray works on several processes or machines, shard by shard; the result is the same. Killed work continues when you
-    start the same command again.
+    --ray works on several processes or machines, shard by shard, and --in-shards in this process with little memory;
+    the result is the same. Killed work continues when you start the same command again.
     """
     from relscout.discovery.extraction import RunExtractor, load_extractor
     from relscout.discovery.relation import find_facts, minimum_confidences
@@ -83,11 +83,12 @@ def command(
     if precision is not None:
         checked_precision(precision)
     limit = None if limit_memory is None else options.byte_size(limit_memory, "--limit-memory")
-    if limit is not None and (sharding.ray is not None or drift):
-        other = "--ray" if sharding.ray is not None else "--drift"
+    if limit is not None and (sharding.is_wanted or drift):
+        option = "--in-shards" if sharding.in_shards else "--ray"
+        other = option if sharding.is_wanted else "--drift"
         raise SettingError(f"--limit-memory and {other} cannot be combined; use one of them")
     given = _min_confidence(min_confidence or ())
-    if sharding.ray is not None:
+    if sharding.is_wanted:
         chosen = {"min_confidence": given, "precision": precision, "drop_negated": drop_negated}
         chosen |= {"allow_unknown_tokens": allow_unknown_tokens, **arithmetic.given}
         with contextlib.ExitStack() as held:
@@ -164,17 +165,17 @@ def _checked_batches(extractor: Extractor, *, every_pair: bool, facts: bool) -> 
     """
     from relscout.discovery.extraction import RunExtractor
 
-    why = ""
+    why, instead = "", "use --in-shards in its place"
     if not isinstance(extractor, RunExtractor):
-        why = "the directory holds a classifier"
+        why, instead = "the directory holds a classifier", "leave it out, or split the input"
     elif every_pair or extractor.run.run.get("relatedness") is not None:
         why = "whether a pair is related depends on the other pairs of its text"
     elif facts:
         why = "a fact (--facts) depends on all sentences"
     if why or not isinstance(extractor, RunExtractor):
         raise SettingError(
-            f"--limit-memory applies to triples of marked pairs by a run of marked pairs, but {why}; leave it out, "
-            "or split the input"
+            f"--limit-memory applies to triples of marked pairs by a run of marked pairs, but {why}; "
+            f"{instead}"
         )
     return extractor
 
@@ -293,7 +294,7 @@ def _extract_sharded(
     chosen: dict[str, Any],
     held: contextlib.ExitStack,
 ) -> None:
-    """Extract on the workers of a Ray cluster.
+    """Extract shard by shard, in this process or on the workers of a Ray cluster.
 
     Args:
         model: Folder of the run.

@@ -1,9 +1,9 @@
-"""Facts of triples in shards: a distributed group-by in two shuffles of Ray tasks.
+"""Facts of triples in shards: a group-by in two shuffles of tasks, of Ray or in this process.
 
 Names are merged into entities in whole documents first, so the triples are divided by their documents. What documents
 share (identifiers of names, and meanings of acronyms) is small, and joined in this process. Then the triples are
 divided by head, relation and tail, and each part becomes facts. Ray keeps what is exchanged in its object store, spills
-it to disk when that is full, and computes again what a lost node held.
+it to disk when that is full, and computes again what a lost node held. In this process, it is on disk.
 
 The facts are those of :func:`relscout.discovery.relation.find_facts`, in the same order.
 """
@@ -15,20 +15,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
-from types import ModuleType
 from typing import Any, TypeVar
 from zlib import crc32
 
 from relscout.core.errors import SettingError
 from relscout.core.instances import Entity, Fact, Match, Triple
 from relscout.core.progress import Progress, silent
-from relscout.distributed.cluster import Cluster, errors_of
+from relscout.distributed.cluster import Cluster, Ray, errors_of
 from relscout.distributed.extracting import ShardedExtraction
 from relscout.distributed.shards import read_triples
 from relscout.text.entities import DocumentNames, Form, FormKey, MergedEntities, Owners
 
-#: Triples of a part, and facts that a part sends at a time.
-_PER_PART, _AT_ONCE = 50_000, 5_000
+#: Triples of a part; facts that a part sends at a time, and that all parts have in memory while they are merged.
+_PER_PART, _AT_ONCE, _IN_MEMORY = 50_000, 5_000, 100_000
 _MOST_PARTS = 256
 
 Value = TypeVar("Value")
@@ -46,7 +45,7 @@ def find_facts(
 ) -> Iterator[Fact]:
     """Yield the facts of an extraction, the most supported first.
 
-    Memory is that of the shared names and of a few thousand facts.
+    Memory is that of the shared names, of a part, and of 100,000 facts.
 
     Args:
         extraction: Triples in shards.
@@ -74,7 +73,7 @@ def _order(fact: Fact) -> tuple[object, ...]:
 
 
 def _sorted_parts(
-    ray: ModuleType, extraction: ShardedExtraction, number: int, progress: Progress
+    ray: Ray, extraction: ShardedExtraction, number: int, progress: Progress
 ) -> list[Iterable[Any]]:
     """Return references to the facts of each part in order, computed as they are read."""
     steps = 4
@@ -111,9 +110,9 @@ def _sorted_parts(
         _listed(remote(_entities, number).remote(number, *column), number) for column in columns[:number]
     ]
     progress("facts", 3, steps)
-    relations_there = ray.put(relations)
+    relations_there, at_once = ray.put(relations), min(_AT_ONCE, -(-_IN_MEMORY // number))
     facts = [
-        remote(_facts, "streaming").remote(relations_there, len(entities), *of_part, *column)
+        remote(_facts, "streaming").remote(relations_there, at_once, len(entities), *of_part, *column)
         for of_part, column in zip(zip(*entities, strict=True), columns[number:], strict=True)
     ]
     progress("facts", 4, steps)
@@ -211,13 +210,15 @@ def _entities(number: int, *parts: tuple[dict[FormKey, Form], dict[str, set[int]
     return result
 
 
-def _facts(relations: _Relations, n_entities: int, *parts: Sequence[Any]) -> Iterator[list[Fact]]:
-    """Yield the facts of a part in order, some thousand at a time."""
+def _facts(
+    relations: _Relations, at_once: int, n_entities: int, *parts: Sequence[Any]
+) -> Iterator[list[Fact]]:
+    """Yield the facts of a part in order, so many at a time."""
     from relscout.discovery.relation import find_facts
 
     entities = tuple(entity for part in parts[:n_entities] for entity in part)
     rows = [row for part in parts[n_entities:] for row in part]
     merged = MergedEntities(entities, tuple(head for _, head, _ in rows), tuple(tail for *_, tail in rows))
     facts = find_facts((triple for triple, *_ in rows), merged, relations=relations).facts
-    for start in range(0, len(facts), _AT_ONCE):
-        yield list(facts[start : start + _AT_ONCE])
+    for start in range(0, len(facts), at_once):
+        yield list(facts[start : start + at_once])

@@ -12,7 +12,6 @@ from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,7 +26,7 @@ from relscout.discovery.corpus import Overlap
 from relscout.discovery.relation import fingerprint as fingerprint_of
 from relscout.discovery.sampled import Applier, Part, discover_in_sample
 from relscout.discovery.storage import RUN
-from relscout.distributed.cluster import Cluster, Failure, caught, check_nodes
+from relscout.distributed.cluster import Cluster, Failure, Ray, caught, check_nodes
 from relscout.distributed.extracting import Pass
 from relscout.distributed.shards import (
     APPLIED,
@@ -164,7 +163,7 @@ def _key(sample: Sequence[RelationInstance], options: Mapping[str, Any]) -> str:
 
 
 def _on_workers(
-    ray: ModuleType,
+    ray: Ray,
     workers: int | None,
     corpus: Corpus,
     fitted: Sequence[Path],

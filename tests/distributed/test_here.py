@@ -11,14 +11,14 @@ from pathlib import Path
 import pytest
 
 from relscout.cli.app import run as run_command
-from relscout.core.errors import OutputError, RelscoutError
+from relscout.core.errors import RelscoutError
 from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery, discover
 from relscout.discovery.relation import find_facts as facts_of
+from relscout.discovery.tasks import Here
 from relscout.distributed import Cluster, extract, find_facts
 from relscout.distributed import discover as discover_sharded
 from relscout.distributed.cluster import HERE, worked
-from relscout.distributed.here import Here
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.io.writers.jsonl import write_instances
 
@@ -110,25 +110,9 @@ def test_triples_and_facts_of_shards_are_those_of_all_pairs_in_memory(run, insta
     assert facts == list(facts_of(list(extraction)).facts)
 
 
-def test_results_are_on_disk_until_they_are_used(tmp_path):
-    here = Here(tmp_path)
-    squares = here.remote(num_returns=2)(lambda number: [number, number**2]).remote(3)
-    assert len(list(tmp_path.iterdir())) == 2
-    total = here.remote(num_returns=1)(lambda *numbers: sum(numbers)).remote(*squares)
-    assert here.get(total) == 12
-    assert here.get(squares) == [3, 9]
-
-
-def test_a_full_disk_is_an_error_that_says_what_to_do(tmp_path):
-    with pytest.raises(OutputError, match="set TMPDIR to a folder with more space"):
-        Here(tmp_path / "missing").store([1])
-
-
-def test_items_are_worked_on_one_after_the_other(tmp_path):
+def test_items_are_worked_on_one_after_the_other():
     begun = []
-    results = worked(
-        Here(tmp_path), lambda item, factor: begun.append(item) or item * factor, [1, 2], 10, stage="x"
-    )
+    results = worked(Here(), lambda item, factor: begun.append(item) or item * factor, [1, 2], 10, stage="x")
     assert next(results) == (1, 10)
     assert begun == [1]
 

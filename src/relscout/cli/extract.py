@@ -306,7 +306,7 @@ def _extract_sharded(
         reading: How the input is read.
         sharding: Options about shards and Ray.
         chosen: Further arguments of :func:`relscout.distributed.extract`.
-        held: Keeps the working folder claimed until the output is written.
+        held: Keeps the cluster, and the claim of the working folder, until the output is written.
     """
     from relscout.distributed import extract, find_facts
     from relscout.distributed.working import check_apart, claimed, remove
@@ -316,7 +316,8 @@ def _extract_sharded(
     work, cluster, skipped = sharding.folder(out), sharding.cluster, Skipped()
     lost: list[str] = []
     check_apart(work, inputs)
-    with listed(lost), progress_bars(resumable=True) as progress, cluster.connected():
+    held.enter_context(cluster.connected())
+    with listed(lost), progress_bars(resumable=True) as progress:
         held.enter_context(claimed(work))
         rows, marking = reading.rows(inputs, skipped, lost=lost if sharding.broken_shards == "skip" else None)
         extraction = extract(
@@ -330,7 +331,6 @@ def _extract_sharded(
             **sharding.given,
             **chosen,
         )
-        gathered = list(find_facts(extraction, cluster=cluster, progress=progress)) if facts else []
         if drift and (extraction.triples or extraction.dropped):
             from relscout.discovery import Discovery
 
@@ -346,14 +346,21 @@ def _extract_sharded(
         say_note(f"skipped: {broken}")
     if not facts:
         _note_doubted(extraction.doubted)
-    if out is None:
-        _print(map(fact_record, gathered) if facts else map(record, extraction))
-    elif facts:
-        count = write_facts(gathered, out, format=to, triples=extraction)
-        say(f"{counted(count, 'fact')} written to {out}")
+    if not facts:
+        if out is None:
+            _print(map(record, extraction))
+        else:
+            count = write(extraction, out, format=to, model_version=extraction.version)
+            _say_written(count, extraction.pairs, out, to)
     else:
-        count = write(extraction, out, format=to, model_version=extraction.version)
-        _say_written(count, extraction.pairs, out, to)
+        with progress_bars(resumable=True) as progress:
+            gathered = find_facts(extraction, cluster=cluster, progress=progress)
+            if out is None:
+                _print(map(fact_record, gathered))
+            else:
+                count = write_facts(gathered, out, format=to, triples=extraction)
+        if out is not None:
+            say(f"{counted(count, 'fact')} written to {out}")
     if sharding.work is None:
         remove(work)
 

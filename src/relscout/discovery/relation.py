@@ -312,14 +312,18 @@ class Facts:
     Args:
         facts: The facts, the most supported first.
         entities: All entities of the corpus, the most mentioned first; some have no fact.
+        counts: Number of facts of each entity, by its id, if it was counted.
     """
 
-    facts: tuple[Fact, ...]
-    entities: tuple[Entity, ...]
+    facts: Sequence[Fact]
+    entities: Sequence[Entity]
+    counts: Mapping[str, int] | None = None
 
     @cached_property
-    def per_entity(self) -> Counter[str]:
-        """Number of facts of each entity, by its id."""
+    def per_entity(self) -> Mapping[str, int]:
+        """Number of facts of each entity, by its id; 0 for one without."""
+        if self.counts is not None:
+            return self.counts
         return Counter(id for fact in self.facts for id in (fact.head.id, fact.tail.id))
 
 

@@ -7,7 +7,6 @@ import os
 import platform
 import re
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from relscout.core.errors import (
     RelscoutError,
     SettingError,
 )
-from relscout.distributed.here import Here
+from relscout.discovery.tasks import Here
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -74,8 +73,7 @@ class Cluster:
             SettingError: The cluster has another version of Ray or Python, or asks for a token.
         """
         if self.address == HERE:
-            with tempfile.TemporaryDirectory(prefix="relscout-") as folder:
-                yield Here(Path(folder))
+            yield Here()
             return
         ray = _ray()
         if self.address not in (LOCAL, AUTO):

@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import nsmallest
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
@@ -252,10 +253,14 @@ class FactsView:
         return id, self.per_relation.get(id, 0)
 
 
-def ranked_entities(table: Facts) -> list[MergedEntity]:
-    """Return the entities, those with most facts first, then the most mentioned."""
+def ranked_entities(table: Facts, most: int | None = None) -> list[MergedEntity]:
+    """Return the entities, or at most so many, those with most facts first, then the most mentioned."""
     counts = table.per_entity
-    return sorted(table.entities, key=lambda entity: (-counts[entity.id], -entity.mentions, entity.id))
+    return nsmallest(
+        len(table.entities) if most is None else most,
+        table.entities,
+        key=lambda entity: (-counts[entity.id], -entity.mentions, entity.id),
+    )
 
 
 def facts_view(discovery: Discovery, row_of: Mapping[str, int], *, most_rows: int) -> FactsView:
@@ -268,13 +273,12 @@ def facts_view(discovery: Discovery, row_of: Mapping[str, int], *, most_rows: in
         chosen = [row_of[id] for id in fact.evidence[: min(_SENTENCES, left)]]
         left -= len(chosen)
         rows.append(chosen)
-    ranked = ranked_entities(table)
     return FactsView(
         facts=listed,
         rows=rows,
         total=len(table.facts),
-        entities=ranked[:MOST_ENTITIES],
-        total_entities=len(ranked),
+        entities=ranked_entities(table, MOST_ENTITIES),
+        total_entities=len(table.entities),
         per_entity=table.per_entity,
         per_relation=Counter(fact.relation_id for fact in table.facts),
     )

@@ -98,6 +98,15 @@ def test_relations_of_a_sample_are_applied_shard_by_shard(settings, instances, t
     assert found.assignments.relation_ids.tolist() == expected.assignments.relation_ids.tolist()
 
 
+def test_a_method_that_is_chosen_is_fitted_on_the_sample(settings, instances, tmp_path):
+    how = {"method": "auto", "n_relations": 4, "fit_on": 40}
+    found = discover_sharded(
+        iter(instances), work=tmp_path, encoder=settings, shard_size=50, cluster=IN_PROCESS, **how
+    )
+    assert found.run["choice"]["why"] == "40 instances are too few to learn from"
+    assert len(found.assignments.instances) == len(instances)
+
+
 @pytest.mark.parametrize("parts", [1, 4])
 def test_triples_and_facts_of_shards_are_those_of_all_pairs_in_memory(run, instances, tmp_path, parts):
     loaded = Discovery.load(run)

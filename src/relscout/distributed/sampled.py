@@ -22,6 +22,7 @@ from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
 from relscout.discovery import Discovery
 from relscout.discovery import discover as discover_here
+from relscout.discovery.choosing import AUTO, candidate
 from relscout.discovery.corpus import Overlap
 from relscout.discovery.relation import fingerprint as fingerprint_of
 from relscout.discovery.sampled import Applier, Part, discover_in_sample
@@ -107,7 +108,8 @@ def in_sample(
         overlap = None if labeled is None else Overlap(labeled)
         marked = _marked(rows)
         corpus = cut(marked if overlap is None else overlap.watch(marked), work, shard_size=shard_size)
-        settings = encoder or settings_for(RELATION, default=method_class(method).ENCODER)
+        named = candidate(labelled=labeled is not None, every_pair=False).method if method == AUTO else method
+        settings = encoder or settings_for(RELATION, default=method_class(named).ENCODER)
         fitted: list[Path] = []
         pairs: ShardedRows[RelationInstance] = ShardedRows(
             work / INPUT, BARE_INSTANCES, count=len(corpus.digests)

@@ -11,7 +11,7 @@ import pytest
 from relscout.core.errors import OutputError
 from relscout.core.instances import Mention, RelationInstance, Triple
 from relscout.discovery.grouping import facts_on_disk
-from relscout.discovery.relation import find_facts
+from relscout.discovery.relation import find_facts, links_between
 from relscout.discovery.tasks import Here
 from relscout.text.entities import MergedEntities, merge_mentions
 
@@ -64,6 +64,14 @@ def test_instances_without_a_relation_have_entities_and_no_facts(triples):
     grouped = facts_on_disk(rows, len(rows), parts=3)
     assert list(grouped.facts) == list(expected.facts)
     assert list(grouped.entities) == list(merged.entities)
+
+
+def test_links_of_entities_are_those_in_memory(triples):
+    merged = merge_mentions([row.instance for row in triples])
+    expected = links_between(merged, np.array([row.relation_id for row in triples]))
+    links = facts_on_disk(triples, len(triples), parts=3).links
+    assert dict(links) == dict(expected)
+    assert dict(links) == dict(expected), "they can be read again"
 
 
 def test_facts_on_disk_are_read_by_place(triples):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from array import array
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from relscout.core.instances import Entity, Fact, Match, RelationInstance, Triple
 from relscout.core.progress import Progress, silent
-from relscout.discovery.relation import Facts, forward_name
+from relscout.discovery.relation import EntityLink, Facts, forward_name
 from relscout.discovery.relation import find_facts as facts_of
 from relscout.discovery.tasks import Here, Tasks
 from relscout.text.entities import DocumentNames, Form, FormKey, MergedEntities, Owners
@@ -79,6 +79,7 @@ def facts_on_disk(rows: Iterable[Row], n_rows: int, *, parts: int | None = None)
     grouped = group(here, _divided(here, rows, number), number)
     sizes = at_once(number)
     entities = [here.remote(num_returns="streaming")(_listed).remote(sizes, *part) for part in grouped.forms]
+    links = [here.remote(num_returns=1)(_links).remote(*part) for part in grouped.triples]
     count, ends = 0, array("Q")
     for reference in chain.from_iterable(grouped.facts):
         for fact in here.get(reference):
@@ -86,7 +87,8 @@ def facts_on_disk(rows: Iterable[Row], n_rows: int, *, parts: int | None = None)
             ends.extend((_digest(fact.head.id), _digest(fact.tail.id)))
     n_entities = sum(len(here.get(reference)) for reference in chain.from_iterable(entities))
     listed = _Merged(here, entities, entity_order, n_entities)
-    return Facts(_Merged(here, grouped.facts, fact_order, count), listed, _Counts(ends, listed))
+    facts = _Merged(here, grouped.facts, fact_order, count)
+    return Facts(facts, listed, _Counts(ends, listed), _Chained(here, links))
 
 
 def _divided(here: Here, rows: Iterable[Row], number: int) -> list[list[Any]]:
@@ -137,6 +139,17 @@ class _Merged(Sequence[Value]):
         return next(islice(self, row, None))
 
 
+@dataclass(frozen=True)
+class _Chained(Iterable[Value]):
+    """Values in parts, read from the disk one part after the other."""
+
+    here: Here
+    parts: Sequence[Any]
+
+    def __iter__(self) -> Iterator[Value]:
+        return chain.from_iterable(map(self.here.get, self.parts))
+
+
 class _Counts(Mapping[str, int]):
     """Number of facts of each entity, by hashes of their ids."""
 
@@ -171,10 +184,12 @@ class Grouped:
     Args:
         facts: References to the facts of each part, sorted, some thousand at a time.
         forms: References to the forms of the entities of each part.
+        triples: References to the triples of each part, with their entities.
     """
 
     facts: list[Iterable[Any]]
     forms: list[Sequence[Any]]
+    triples: list[Sequence[Any]]
 
 
 def group(
@@ -226,7 +241,7 @@ def group(
         for of_part, column in zip(zip(*entities, strict=True), columns[number:], strict=True)
     ]
     progress("facts", 4, steps)
-    return Grouped(facts, list(columns[:number]))
+    return Grouped(facts, list(columns[:number]), list(columns[number:]))
 
 
 def listed(references: Any, number: int) -> list[Any]:
@@ -336,6 +351,14 @@ def _listed(at_once: int, *parts: _Forms) -> Iterator[list[Entity]]:
     entities = iter(sorted(_owners(parts).entities(), key=entity_order))
     while chunk := list(islice(entities, at_once)):
         yield chunk
+
+
+def _links(*parts: Sequence[tuple[Triple, str, str]]) -> list[tuple[EntityLink, int]]:
+    """Return how many triples of a part link two entities by a relation."""
+    rows = chain.from_iterable(parts)
+    return sorted(
+        Counter((head, tail, triple.relation_id) for triple, head, tail in rows if head != tail).items()
+    )
 
 
 def _facts(

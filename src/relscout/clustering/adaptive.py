@@ -57,8 +57,8 @@ class AdaptiveSettings:
     """Epochs of the autoencoder, at least 0 (paper: 20)."""
     autoencoder_steps: AtLeast0 = 800
     """Minimum number of steps of the autoencoder: small corpora get more epochs (paper: none, for 41,000 sentences)."""
-    autoencoder_plateau: Share = 0.01
-    """End these additional epochs when three of them lower the loss by less than this share; 0 never ends them."""
+    autoencoder_plateau: Share = 0.0
+    """Share, such as 0.01: end these additional epochs when three of them lower the loss by less; 0 never ends them."""
     autoencoder_batch: AtLeast1 = 64
     """Vectors in a step of the autoencoder (released code: 16; the paper gives none)."""
     autoencoder_learning_rate: AboveZero = 1e-3

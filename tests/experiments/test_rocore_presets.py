@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relscout.encoders import VectorCache
-from relscout.lab.preset import preset
+from relscout.lab.preset import learns_from_no_labels, preset
 from relscout.lab.records import Record, read_records
 from relscout.lab.runner import run_preset
 from relscout.lab.schema import Preset
@@ -70,6 +70,33 @@ def test_ablations_have_the_columns_too(tiny_bert: Path, tacred_data: Path, tmp_
         "RoCORE",
     ]
     assert all("last_epoch" in record["scores"] for record in of_rocore)
+
+
+BASELINES = ["HAC", "RW-HAC", "VAE", "EType+", "SelfORE"]
+
+
+@pytest.mark.parametrize("name", ["rocore-tacred-paper", "rocore-fewrel-full-paper", "rocore-fewrel-minilm"])
+def test_the_baselines_of_table_2_learn_from_no_labels(name: str) -> None:
+    without = [row.name for row in preset(name).rows if learns_from_no_labels(row)]
+    assert without == ["frozen + k-means", *BASELINES]
+
+
+def test_baselines_without_use_for_labels_run_next_to_rocore(
+    tiny_bert: Path, tacred_data: Path, tmp_path: Path
+) -> None:
+    shipped = preset("rocore-tacred-paper")
+    quick: dict[str, dict[str, Any]] = {
+        "march": {"epochs": 1},
+        "etype-plus": {"steps": 2, "n_init": 1},
+        "selfore": {"classification": False, "cluster_epochs": 1, "autoencoder_steps": 1},
+    }
+    rows = tuple(replace(shipped.row(name), encoder={}) for name in BASELINES)
+    # as many relations as the stand-in has pairs of entity types
+    experiment = replace(small(shipped.name, tiny_bert), rows=rows, settings=quick, n_relations=2)
+    records = run(experiment, tacred_data, tmp_path / "results.jsonl", BASELINES)
+    assert [(record["row"], record["labeled"], record["scored"]) for record in records] == [
+        (row, 0, 9) for row in BASELINES
+    ]
 
 
 def test_a_sweep_over_relations_keeps_the_number_of_instances(

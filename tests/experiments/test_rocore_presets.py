@@ -153,3 +153,26 @@ def test_the_rows_of_table_2_are_run_on_the_same_instances_as_rocore() -> None:
     assert shipped.protocol == "fewrel-transfer"
     assert shipped.settings_of(shipped.row("RSN"))["reads"] == "words"
     assert not [one.row for one in shipped.published if one.reference]
+
+
+def test_figure_4_stands_next_to_a_classifier_with_labels_of_all_relations(
+    tiny_bert: Path, tacred_data: Path, tmp_path: Path
+) -> None:
+    shipped, of_fewrel = preset("rocore-tacred-incremental-paper"), preset("rocore-fewrel-incremental-paper")
+    assert (shipped.rows, shipped.sweep) == (of_fewrel.rows, of_fewrel.sweep)
+    assert shipped.settings["rocore"]["incremental"]
+    assert shipped.sweep is not None
+    quick = {"rocore": QUICK, "classifier": {"epochs": 1}}
+    rows = tuple(replace(row, settings=quick[row.method]) for row in shipped.rows)
+    encoding = {**shipped.encoder, "model": str(tiny_bert), "pooling": "span-max@2"}
+    experiment = replace(
+        shipped, rows=rows, encoder=encoding, figures=(), sweep=replace(shipped.sweep, values=(0.5,))
+    )
+    records = run(experiment, tacred_data, tmp_path / "results.jsonl", [row.name for row in rows])
+    scores = {
+        (record["row"], bool(record["variation"])): record["scores"]["open_world"] for record in records
+    }
+    assert set(scores) == {(row.name, varied) for row in rows for varied in (False, True)}
+    assert all(0 <= found["novel_accuracy"] <= 1 for found in scores.values())
+    labeled = {(record["row"], bool(record["variation"])): record["labeled"] for record in records}
+    assert labeled["RoCORE", True] < labeled["RoCORE", False] < labeled["labels of all relations", False]

@@ -240,7 +240,8 @@ def _leave_one_out(record: Row) -> str:
     }
     encoders = ("frozen", "adapter, not whitened", "adapter")
     table = []
-    for name, row in record["rows"].items():
+    for name in filter(record["rows"].__contains__, names):
+        row = record["rows"][name]
         scores = (
             " / ".join(_number(100 * row[encoder][key]["mean"], 1) for key in ("b3_f1", "v_measure", "ari"))
             for encoder in encoders

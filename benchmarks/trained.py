@@ -67,7 +67,9 @@ def run(
                 record = json.loads((out / "run.json").read_text(encoding="utf-8"))
                 rows[-1] |= {"fitted_on": record.get("fitted_on", size), "steps": record["seconds"]}
                 print(rows[-1], flush=True)
-    print(f"written to {write_result('trained', {'seed': seed, 'settings': settings, 'rows': rows})}")
+                # after each row, which may take an hour
+                path = write_result("trained", {"seed": seed, "settings": settings, "rows": rows})
+                print(f"written to {path}", flush=True)
 
 
 def _measured(options: Sequence[str]) -> dict[str, Any]:

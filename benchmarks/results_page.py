@@ -456,7 +456,7 @@ def _reproduced(prefix: str) -> str:
     from relscout.lab.schema import SCORINGS
     from relscout.lab.summaries import Measured
     from relscout.lab.table_formats import FORMATS
-    from relscout.lab.tables import probes_table, scores_table, supervised_table, sweep_table
+    from relscout.lab.tables import names_tables, probes_table, scores_table, supervised_table, sweep_table
 
     records = read_records(RESULTS / "reproduced.jsonl")
     found = []
@@ -478,6 +478,7 @@ def _reproduced(prefix: str) -> str:
             found += [FORMATS["markdown"](table) for table in tables if table is not None]
         if (probed := probes_table(measured)) is not None:
             found.append(FORMATS["markdown"](probed))
+        found += map(FORMATS["markdown"], names_tables(measured, measured.preset.names))
         found += _pictures(measured.preset)
     tables = "\n\n".join(table.strip() for table in found)
     tables = tables.replace("Measured at commit unknown", "Commit not recorded")

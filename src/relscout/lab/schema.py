@@ -180,6 +180,8 @@ class Preset:
     names: Distinct[Text] = ()
     """Names of the rows whose relations are listed next to gold ones by ``relscout lab reproduce table`` (SelfORE's
     table 2); ``--names`` lists those of all."""
+    gold_names: Mapping[str, Text] = field(default_factory=dict)
+    """Gold relation of the data, such as ``P26`` → its name, to show next to those of discovered relations."""
     published: Listed[Nested[Published]] = ()
     """Published scores to compare with."""
     notes: str = ""

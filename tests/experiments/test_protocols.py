@@ -231,6 +231,19 @@ def test_wrong_records_of_nyt_fb_are_left_out_and_told(tmp_path):
     assert note.startswith("nyt_fb/train_sentence.json: 1 of 2 records left out; the first, record 2: ")
 
 
+def test_the_sample_of_nyt_fb_may_be_clustered_with_labels_of_wikipedia(transfer_data):
+    folder = transfer_data / "nyt_fb"
+    folder.mkdir()
+    for part, person in (("train", "Ada"), ("validate", "Bob")):
+        text = f"<e1:PERSON> {person} </e1:PERSON> lives in <e2:CITY> Rome </e2:CITY>"
+        (folder / f"{part}_sentence.json").write_text(json.dumps([text]))
+        (folder / f"{part}_label_id.json").write_text("[3]")
+    task, without = (load(name, transfer_data) for name in ("wikipedia-to-nytfb", "nytfb-unsupervised"))
+    assert (task.fitted, task.scored) == (without.fitted, without.scored)
+    assert without.labeled is None
+    assert relations(task.labeled) == {f"relation {n:02}" for n in range(20)} | {"novel P19"}
+
+
 def test_t_rex_is_read_from_all_files_of_its_folder(tmp_path):
     text = "Ada lives in Rome."
     triple = {

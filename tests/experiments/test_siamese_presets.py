@@ -64,6 +64,16 @@ def test_every_row_of_table_2_runs_on_a_stand_in(tiny_bert: Path, tacred_data: P
     assert "Siamese" in [row[0].text for row in probed.rows]
 
 
+def test_the_table_on_nyt_fb_has_the_same_rows_with_the_same_settings() -> None:
+    tacred, nytfb = (preset(f"siamese-{data}-paper") for data in ("tacred", "nytfb"))
+    assert nytfb.rows == tacred.rows
+    assert nytfb.settings == tacred.settings
+    assert [published.row for published in nytfb.published] == [
+        published.row for published in tacred.published
+    ]
+    assert not any(published.reference for published in nytfb.published)
+
+
 @pytest.mark.parametrize(
     ("name", "setting", "values"),
     [

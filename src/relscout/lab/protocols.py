@@ -131,6 +131,14 @@ def wikipedia_to_news(data: Path) -> Task:
     )
 
 
+def wikipedia_to_nytfb(data: Path) -> Task:
+    """Return :func:`nytfb_unsupervised` with Wiki80 labelled, for methods that learn from labels of other relations.
+
+    NYT+FB numbers its relations, so that those that Wiki80 has, too, stay labelled.
+    """
+    return replace(nytfb_unsupervised(data), labeled=wiki80(data))
+
+
 def wikipedia_to_web(data: Path) -> Task:
     """Return SemEval's test instances except ``Other``, clustered and scored; labelled: Wiki80."""
     clustered = _semeval(data, "test")
@@ -735,6 +743,11 @@ PROTOCOLS: dict[str, Protocol] = {
         "labelled: Wiki80; 25 other relations on New York Times text clustered and scored",
         wikipedia_to_news,
         ("fewrel/val_nyt.json", "fewrel/pid2name.json", *_WIKI80),
+    ),
+    "wikipedia-to-nytfb": Protocol(
+        "labelled: Wiki80; a sample of NYT+FB clustered and scored as in nytfb-unsupervised",
+        wikipedia_to_nytfb,
+        (*_NYTFB, *_WIKI80),
     ),
     "wikipedia-to-web": Protocol(
         "labelled: Wiki80; SemEval 2010's test instances clustered and scored, without 'Other'",

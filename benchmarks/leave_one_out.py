@@ -7,7 +7,6 @@ that of B³ F1. FewRel's New York Times set is clustered with the adapter that h
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from adapter.schemas import FILES, schemas
 from adapter.train import ENCODERS, train
-from benchmarks.records import RESULTS, write_result
+from benchmarks.records import earlier, write_result
 from relscout import RelationInstance, TransformerEncoder, read, score
 from relscout.core.instances import canonical_order
 from relscout.encoders import Precomputed
@@ -84,11 +83,8 @@ def run(
 
 def _measured_before(name: str, learnt_from: str) -> dict[str, dict[str, Any]]:
     """Return the rows of an earlier run, each with its commit: training all adapters at once takes hours."""
-    path = RESULTS / f"{name}.json"
-    if not path.exists():
-        return {}
-    record = json.loads(path.read_text(encoding="utf-8"))
-    if record["learnt_from"] != learnt_from:
+    record = earlier(name)
+    if record is None or record["learnt_from"] != learnt_from:
         return {}
     return {task: {"commit": record["commit"], **row} for task, row in record["rows"].items()}
 

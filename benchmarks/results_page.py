@@ -116,6 +116,7 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _one_pass(_record("one-pass"))
     yield _million(_record("million"))
     yield _streamed(_record("streamed"))
+    yield _trained(_record("trained"))
     yield _on_ray(_record("on-ray"))
     yield _report_speed(_record("report-speed"))
     yield _review(_record("review"))
@@ -764,6 +765,29 @@ Synthetic vectors of {record["dimensions"]} dimensions, {record["clusters"]} clu
 assignments in Parquet shards.
 
 {_table((*head, "shards, MB", "peak memory, MiB"), table)}
+{_source(record)}"""
+
+
+def _trained(record: Row) -> str:
+    table = [
+        (
+            f"`{row['method']}`",
+            f"{row['sentences']:,}",
+            f"{row['fitted_on']:,}",
+            _number(row["seconds"], 0),
+            _number(row["processor_seconds"], 0),
+            f"{row['peak_mib']:,}",
+            row["commit"],
+        )
+        for row in record["rows"]
+    ]
+    head = ("method", "sentences", "fitted on", "seconds", "processor seconds", "peak memory, MiB", "commit")
+    return f"""### Methods that train, on many sentences
+
+Sentences of the bundled corpus with entities of others, all different. Each `discover` runs in a process of its own
+with one thread; other programs ran beside it, hence the difference between seconds and processor seconds.
+
+{_table(head, table)}
 {_source(record)}"""
 
 

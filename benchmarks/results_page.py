@@ -785,7 +785,7 @@ def _trained(record: Row) -> str:
     return f"""### Methods that train, on many sentences
 
 Sentences of the bundled corpus with entities of others, all different. Each `discover` runs in a process of its own
-with one thread; other programs ran beside it, hence the difference between seconds and processor seconds.
+with one thread; other programs ran at the same time, hence the difference between seconds and processor seconds.
 
 {_table(head, table)}
 {_source(record)}"""

@@ -30,6 +30,12 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     return path
 
 
+def earlier(name: str) -> dict[str, Any] | None:
+    """Return the record of an earlier run, whose rows a benchmark may keep if each says its commit; or ``None``."""
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
 def command() -> str:
     """Return the command line as a reader can type it; where files lie on this machine stays out of it."""
     words = ["python", "-m", "benchmarks", *sys.argv[1:]]

@@ -116,6 +116,7 @@ Clusters of a frozen encoder. `minilm` has seen no relation labels. `relation`, 
     yield _one_pass(_record("one-pass"))
     yield _million(_record("million"))
     yield _streamed(_record("streamed"))
+    yield _trained(_record("trained"))
     yield _on_ray(_record("on-ray"))
     yield _report_speed(_record("report-speed"))
     yield _review(_record("review"))
@@ -240,7 +241,8 @@ def _leave_one_out(record: Row) -> str:
     }
     encoders = ("frozen", "adapter, not whitened", "adapter")
     table = []
-    for name, row in record["rows"].items():
+    for name in filter(record["rows"].__contains__, names):
+        row = record["rows"][name]
         scores = (
             " / ".join(_number(100 * row[encoder][key]["mean"], 1) for key in ("b3_f1", "v_measure", "ari"))
             for encoder in encoders
@@ -271,10 +273,9 @@ given. B³ F1 / V-measure / ARI in percent, means over the seeds of k-means."""
             record = json.loads(path.read_text(encoding="utf-8"))
             base = "minilm" if name == "relation" else "all-mpnet-base-v2"
             gain = f"{100 * record['mean_gain']:+.1f}"
-            count = {2: "two", 3: "three", 4: "four", 5: "five"}[len(record["rows"].keys() - {"fewrel-nyt"})]
             yield f"""### Leaving one corpus out, {base}
 
-{record["learnt_from"][0].upper()}{record["learnt_from"][1:]}. Mean gain over the {count}: {gain}.
+{record["learnt_from"][0].upper()}{record["learnt_from"][1:]}. Mean gain over the five: {gain}.
 
 {_leave_one_out(record)}
 {_source(record)}"""
@@ -329,6 +330,7 @@ FIGURES: Mapping[str, Callable[[], str]] = {
     "clusters-of-the-encoders": _card_clusters,
     "clusters-of-the-larger-encoder": _card_larger_clusters,
     "leave-one-out": lambda: _leave_one_out(_record("leave-one-out-relation")),
+    "leave-one-out-larger": lambda: _leave_one_out(_record("leave-one-out-relation-base")),
     "few-shot-accuracy-of-the-encoders": _card_fewshot,
     "relatedness": _card_relatedness,
     "relatedness-ablations": _card_ablations,
@@ -455,7 +457,7 @@ def _reproduced(prefix: str) -> str:
     from relscout.lab.schema import SCORINGS
     from relscout.lab.summaries import Measured
     from relscout.lab.table_formats import FORMATS
-    from relscout.lab.tables import probes_table, scores_table, supervised_table, sweep_table
+    from relscout.lab.tables import names_tables, probes_table, scores_table, supervised_table, sweep_table
 
     records = read_records(RESULTS / "reproduced.jsonl")
     found = []
@@ -477,6 +479,7 @@ def _reproduced(prefix: str) -> str:
             found += [FORMATS["markdown"](table) for table in tables if table is not None]
         if (probed := probes_table(measured)) is not None:
             found.append(FORMATS["markdown"](probed))
+        found += map(FORMATS["markdown"], names_tables(measured, measured.preset.names))
         found += _pictures(measured.preset)
     tables = "\n\n".join(table.strip() for table in found)
     tables = tables.replace("Measured at commit unknown", "Commit not recorded")
@@ -762,6 +765,29 @@ Synthetic vectors of {record["dimensions"]} dimensions, {record["clusters"]} clu
 assignments in Parquet shards.
 
 {_table((*head, "shards, MB", "peak memory, MiB"), table)}
+{_source(record)}"""
+
+
+def _trained(record: Row) -> str:
+    table = [
+        (
+            f"`{row['method']}`",
+            f"{row['sentences']:,}",
+            f"{row['fitted_on']:,}",
+            _number(row["seconds"], 0),
+            _number(row["processor_seconds"], 0),
+            f"{row['peak_mib']:,}",
+            row["commit"],
+        )
+        for row in record["rows"]
+    ]
+    head = ("method", "sentences", "fitted on", "seconds", "processor seconds", "peak memory, MiB", "commit")
+    return f"""### Methods that train, on many sentences
+
+Sentences of the bundled corpus with entities of others, all different. Each `discover` runs in a process of its own
+with one thread; other programs ran at the same time, hence the difference between seconds and processor seconds.
+
+{_table(head, table)}
 {_source(record)}"""
 
 

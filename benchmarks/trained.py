@@ -17,9 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.on_ray import CODE, substituted
-from benchmarks.records import write_result
+from benchmarks.records import earlier, write_result
 from relscout.io.writers.jsonl import write_instances
+from relscout.lab.records import commit
 
+#: What two rows of one measurement have in common.
+_SAME = ("method", "sentences", "fitted_on", "seed", "settings")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
@@ -42,7 +45,8 @@ def run(
         seed: Random seed, also of the sentences.
         settings: Settings of the methods, as of ``--set``; may be empty.
     """
-    rows = []
+    record = earlier("trained")
+    rows = [] if record is None else [{"commit": record["commit"], **row} for row in record["rows"]]
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for size in sizes:
@@ -63,11 +67,15 @@ def run(
                 options += ["--seed", str(seed), "--no-cache", "--no-report", "--trust-training"]
                 options += [] if fit_on is None else ["--fit-on", str(fit_on)]
                 options += ["--set", settings] if settings else []
-                rows.append({"method": method, "sentences": size, **_measured(options)})
-                record = json.loads((out / "run.json").read_text(encoding="utf-8"))
-                rows[-1] |= {"fitted_on": record.get("fitted_on", size), "steps": record["seconds"]}
-                print(rows[-1], flush=True)
-    print(f"written to {write_result('trained', {'seed': seed, 'settings': settings, 'rows': rows})}")
+                row = {"method": method, "sentences": size, **_measured(options)}
+                discovery = json.loads((out / "run.json").read_text(encoding="utf-8"))
+                row |= {"fitted_on": discovery.get("fitted_on", size), "steps": discovery["seconds"]}
+                row |= {"seed": seed, "settings": settings, "commit": commit()}
+                print(row, flush=True)
+                # after each row, which may take an hour; one measured again replaces the earlier
+                rows = [other for other in rows if any(other.get(key) != row[key] for key in _SAME)] + [row]
+                path = write_result("trained", {"rows": rows})
+                print(f"written to {path}", flush=True)
 
 
 def _measured(options: Sequence[str]) -> dict[str, Any]:

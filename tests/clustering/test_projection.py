@@ -8,7 +8,7 @@ import pytest
 from relscout.clustering.neighbours import strongest_directions
 
 
-@pytest.mark.parametrize(("each", "dimensions"), [(10, 60), (40, 25)], ids=["few vectors", "many vectors"])
+@pytest.mark.parametrize(("each", "dimensions"), [(10, 60), (40, 25), (40, 200), (60, 80)])
 def test_it_keeps_inner_products_as_well_as_the_singular_value_decomposition(
     blobs: Any, each: int, dimensions: int
 ) -> None:
@@ -33,3 +33,14 @@ def test_there_are_no_more_directions_than_vectors_or_dimensions(
 def test_the_same_vectors_give_the_same_bytes(blobs: Any) -> None:
     vectors, _ = blobs(3, 20)
     assert strongest_directions(vectors, 4).tobytes() == strongest_directions(vectors, 4).tobytes()
+
+
+@pytest.mark.parametrize("shape", [(90, 300), (300, 90)])
+@pytest.mark.parametrize("rank", [0, 1, 3])
+def test_vectors_may_have_fewer_directions_than_are_kept(shape: tuple[int, int], rank: int) -> None:
+    random = np.random.default_rng(0)
+    vectors = (random.normal(size=(shape[0], rank)) @ random.normal(size=(rank, shape[1]))).astype(np.float32)
+    projected = strongest_directions(vectors, 10)
+    assert projected.shape == (shape[0], 10)
+    np.testing.assert_allclose(projected @ projected.T, vectors @ vectors.T, atol=1e-3)
+    assert projected.tobytes() == strongest_directions(vectors, 10).tobytes()

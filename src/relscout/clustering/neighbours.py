@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 PRODUCTS = 1 << 24
 #: Cosine from which two vectors count as equal.
 _SAME = 1 - 1e-6
+#: Number of rows that are in float64 at a time.
+_BLOCK = 1024
 
 
 def nearest_neighbours(
@@ -85,12 +88,13 @@ def strongest_directions(vectors: NDArray[np.float32], count: int) -> NDArray[np
         vectors: (N, D) float32.
         count: Number of directions.
     """
+    count = min(count, *vectors.shape)
+    if vectors.shape[1] <= vectors.shape[0]:
+        axes = directions(vectors, count).T
+        return np.concatenate([(block @ axes).astype(np.float32) for block in _exact(vectors)])
     exact = vectors.astype(np.float64)
-    if exact.shape[1] <= exact.shape[0]:
-        return np.asarray(exact @ directions(exact, count).T, dtype=np.float32)
-    left, lengths, _ = np.linalg.svd(exact, full_matrices=False)
-    count = min(count, *exact.shape)
-    return np.asarray(left[:, :count] * lengths[:count], dtype=np.float32)
+    squares, left = _strongest(exact @ exact.T, count)
+    return np.asarray(left * np.sqrt(np.maximum(squares, 0)), dtype=np.float32)
 
 
 def directions(vectors: NDArray[np.floating[Any]], count: int) -> NDArray[np.float64]:
@@ -100,12 +104,28 @@ def directions(vectors: NDArray[np.floating[Any]], count: int) -> NDArray[np.flo
         vectors: (N, D).
         count: Number of directions.
     """
-    exact = vectors.astype(np.float64)
-    count = min(count, *exact.shape)
-    if exact.shape[1] <= exact.shape[0]:
-        _, axes = np.linalg.eigh(exact.T @ exact)  # ascending
-        return np.ascontiguousarray(axes[:, ::-1][:, :count].T)
-    return np.asarray(np.linalg.svd(exact, full_matrices=False)[2][:count])
+    count = min(count, *vectors.shape)
+    if vectors.shape[1] <= vectors.shape[0]:
+        gram = np.zeros((vectors.shape[1],) * 2)
+        for block in _exact(vectors):
+            gram += block.T @ block
+        return np.ascontiguousarray(_strongest(gram, count)[1].T)
+    return np.asarray(np.linalg.svd(vectors.astype(np.float64), full_matrices=False)[2][:count])
+
+
+def _exact(vectors: NDArray[np.floating[Any]]) -> Iterator[NDArray[np.float64]]:
+    """Yield blocks of rows in float64."""
+    for start in range(0, len(vectors), _BLOCK):
+        yield vectors[start : start + _BLOCK].astype(np.float64)
+
+
+def _strongest(gram: NDArray[np.float64], count: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the ``count`` largest eigenvalues of a Gram matrix, descending, and their eigenvectors (N, count)."""
+    from scipy.linalg import eigh
+
+    # ascending
+    values, axes = eigh(gram, subset_by_index=[len(gram) - count, len(gram) - 1], overwrite_a=True)
+    return values[::-1], axes[:, ::-1]
 
 
 def spectral_layout(vectors: NDArray[np.float32], count: int, *, n_neighbours: int) -> NDArray[np.float32]:

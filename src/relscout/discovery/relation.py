@@ -159,8 +159,8 @@ class Assignments:
         ids, likely = self.relation_ids.copy(), self.confidences.copy()
         ids[rows], likely[rows] = relation_ids, confidences
         all_polarities, all_phrases = list(self.polarity_values()), list(self.phrase_values())
-        for row, said, phrase in zip(rows.tolist(), polarities, phrases, strict=True):
-            all_polarities[row], all_phrases[row] = said, phrase
+        for row, polarity, phrase in zip(rows.tolist(), polarities, phrases, strict=True):
+            all_polarities[row], all_phrases[row] = polarity, phrase
         return replace(
             self,
             relation_ids=ids,
@@ -171,8 +171,8 @@ class Assignments:
 
     def doubt(self, row: int) -> str:
         """Return ``"negated"`` or ``"hypothetical"``; empty if the sentence of a row asserts its relation."""
-        said = "asserted" if self.polarities is None else self.polarities[row]
-        return "" if said == "asserted" else said
+        polarity = "asserted" if self.polarities is None else self.polarities[row]
+        return "" if polarity == "asserted" else polarity
 
 
 def among_relations(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -350,6 +350,21 @@ MOST_CONFIDENT = 0.999
 _INVERSE = re.compile(r" \(inverse\)(?=$| \(novel(?: \d+)?\)$)")
 
 
+#: Ids of a head and a tail, and the number of a relation.
+EntityLink = tuple[str, str, int]
+
+
+def links_between(merged: MergedEntities, ids: NDArray[np.int64]) -> Iterable[tuple[EntityLink, int]]:
+    """Return how many instances link two different entities by a relation, whether they assert it or not.
+
+    Args:
+        merged: The entities, with head and tail of each instance (N).
+        ids: Relation of each instance (N,); -1 for none.
+    """
+    rows = zip(merged.heads, merged.tails, ids.tolist(), strict=True)
+    return Counter((head, tail, id) for head, tail, id in rows if id >= 0 and head != tail).items()
+
+
 @dataclass(frozen=True)
 class Facts:
     """The facts of a corpus, and its entities.
@@ -357,14 +372,20 @@ class Facts:
     Args:
         facts: The facts, the most supported first.
         entities: All entities of the corpus, the most mentioned first; some have no fact.
+        counts: Number of facts of each entity, by its id, if it was counted.
+        links: See :func:`links_between`, if they were counted.
     """
 
-    facts: tuple[Fact, ...]
-    entities: tuple[Entity, ...]
+    facts: Sequence[Fact]
+    entities: Sequence[Entity]
+    counts: Mapping[str, int] | None = None
+    links: Iterable[tuple[EntityLink, int]] | None = None
 
     @cached_property
-    def per_entity(self) -> Counter[str]:
-        """Number of facts of each entity, by its id."""
+    def per_entity(self) -> Mapping[str, int]:
+        """Number of facts of each entity, by its id; 0 for one without."""
+        if self.counts is not None:
+            return self.counts
         return Counter(id for fact in self.facts for id in (fact.head.id, fact.tail.id))
 
 

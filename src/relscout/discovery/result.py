@@ -167,7 +167,7 @@ class Discovery:
 
         See :func:`relscout.discovery.relation.find_facts` for the rules and the confidence.
         """
-        return self.found_facts.facts
+        return tuple(self.found_facts.facts)
 
     def entities(self) -> tuple[Entity, ...]:
         """Return all entities of the corpus, most mentioned first; see :mod:`relscout.text.entities`."""
@@ -1104,9 +1104,15 @@ class Discovery:
 
     @cached_property
     def found_facts(self) -> Facts:
-        """The facts with all entities, and the number of facts of each."""
+        """The facts with all entities, and the number of facts of each; on disk if the instances are."""
+        from relscout.io.shards import ShardedRows
         from relscout.text.entities import MergedEntities
 
+        instances = self.assignments.instances
+        if isinstance(instances, ShardedRows) and not self.run.get("entity_decisions"):
+            from relscout.discovery.grouping import facts_on_disk
+
+            return facts_on_disk(self._rows(), len(instances))
         merged = self.merged_entities
         rows = np.flatnonzero(self.assignments.relation_ids >= 0).tolist()
         ends = MergedEntities(
@@ -1115,6 +1121,15 @@ class Discovery:
             tuple(merged.tails[row] for row in rows),
         )
         return find_facts(self.triples(), ends)
+
+    def _rows(self) -> Iterator[Triple | RelationInstance]:
+        """Yield the triples, and the instances that have none."""
+        triples = self.triples()
+        if (self.assignments.relation_ids >= 0).all():
+            yield from triples
+            return
+        for instance, id in zip(self.assignments.instances, self.assignments.relation_ids, strict=True):
+            yield next(triples) if id >= 0 else instance
 
     @cached_property
     def _corrections(self) -> Corrections:

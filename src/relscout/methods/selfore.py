@@ -512,6 +512,7 @@ class SelfORE(EncoderTraining):
         noise: float = SelfORESettings.noise,
         autoencoder_epochs: int = SelfORESettings.autoencoder_epochs,
         autoencoder_steps: int = SelfORESettings.autoencoder_steps,
+        autoencoder_plateau: float = SelfORESettings.autoencoder_plateau,
         autoencoder_batch: int = SelfORESettings.autoencoder_batch,
         autoencoder_learning_rate: float = SelfORESettings.autoencoder_learning_rate,
         weight_decay: float = SelfORESettings.weight_decay,

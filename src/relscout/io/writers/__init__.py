@@ -222,12 +222,19 @@ def write_facts(
     module = writer(chosen)
     check_fact_format(chosen)
     _check_folder(target, chosen)
-    given = list(facts)
+    count = 0
+
+    def counted() -> Iterator[Fact]:
+        nonlocal count
+        for fact in facts:
+            count += 1
+            yield fact
+
     if chosen in _WITH_EXAMPLES:
-        cast(_Table, module).write_facts(given, target, triples=triples)
+        cast(_Table, module).write_facts(counted(), target, triples=triples)
     else:
-        cast(FactWriter, module).write_facts(given, target)
-    return len(given)
+        cast(FactWriter, module).write_facts(counted(), target)
+    return count
 
 
 def check_fact_format(name: str) -> None:

@@ -222,6 +222,7 @@ class RoCORE(EncoderTraining):
         weight_penalty: float = RoCORESettings.weight_penalty,
         pretrain_epochs: int = RoCORESettings.pretrain_epochs,
         pretrain_steps: int = RoCORESettings.pretrain_steps,
+        pretrain_plateau: float = RoCORESettings.pretrain_plateau,
         pretrain_center: bool = RoCORESettings.pretrain_center,
         start: Start = RoCORESettings.start,
         fresh_starts: int = RoCORESettings.fresh_starts,

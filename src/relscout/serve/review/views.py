@@ -17,7 +17,7 @@ from relscout.core.wording import counted, pieces, visible
 from relscout.discovery import Discovery, Relation
 from relscout.discovery.relation import fact_counts
 from relscout.report import colour_of, shown_name, symbol_of, type_pair
-from relscout.report.content import entity_graph, place_of, ranked_entities
+from relscout.report.content import entity_graph, entity_links, place_of, ranked_entities
 from relscout.serve.review.log import Entry
 from relscout.serve.review.schemas import (
     EntitiesPage,
@@ -285,7 +285,7 @@ class View:
     @cached_property
     def graph(self) -> Graph:
         """The most connected entities and their links."""
-        drawn = entity_graph(self.run.merged_entities, self.run.assignments.relation_ids)
+        drawn = entity_graph(entity_links(self.run), self.run.found_facts.entities)
         return Graph(
             state=self.state.number,
             entities=[

@@ -189,7 +189,7 @@ def polarities_of(
 
 def unless_asserted(polarities: list[Polarity]) -> list[Polarity] | None:
     """Return polarities (N), or ``None`` if all are asserted."""
-    return None if all(said == "asserted" for said in polarities) else polarities
+    return None if all(listed == "asserted" for listed in polarities) else polarities
 
 
 #: Number of relations in the name of their parent.

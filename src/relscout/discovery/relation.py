@@ -159,8 +159,8 @@ class Assignments:
         ids, likely = self.relation_ids.copy(), self.confidences.copy()
         ids[rows], likely[rows] = relation_ids, confidences
         all_polarities, all_phrases = list(self.polarity_values()), list(self.phrase_values())
-        for row, polarity, phrase in zip(rows.tolist(), polarities, phrases, strict=True):
-            all_polarities[row], all_phrases[row] = polarity, phrase
+        for row, each, phrase in zip(rows.tolist(), polarities, phrases, strict=True):
+            all_polarities[row], all_phrases[row] = each, phrase
         return replace(
             self,
             relation_ids=ids,
@@ -171,8 +171,8 @@ class Assignments:
 
     def doubt(self, row: int) -> str:
         """Return ``"negated"`` or ``"hypothetical"``; empty if the sentence of a row asserts its relation."""
-        polarity = "asserted" if self.polarities is None else self.polarities[row]
-        return "" if polarity == "asserted" else polarity
+        kind = "asserted" if self.polarities is None else self.polarities[row]
+        return "" if kind == "asserted" else kind
 
 
 def among_relations(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -201,7 +201,7 @@ def polarities_of(
 
 def unless_asserted(polarities: list[Polarity]) -> list[Polarity] | None:
     """Return polarities (N), or ``None`` if all are asserted."""
-    return None if all(said == "asserted" for said in polarities) else polarities
+    return None if all(listed == "asserted" for listed in polarities) else polarities
 
 
 #: Number of relations in the name of their parent.

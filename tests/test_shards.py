@@ -201,6 +201,11 @@ def test_a_column_of_another_type_is_refused(tmp_path: Path) -> None:
     assert "'relation_id' of assignments is string; expected int64, without" in refused(tmp_path, ASSIGNMENTS)
 
 
+def test_a_column_of_all_rows_is_read(folder: Path) -> None:
+    rows = ShardedRows(folder, INSTANCES)
+    assert rows.column("id").to_pylist() == [row.id for row in rows]
+
+
 def test_some_columns_are_read(folder: Path) -> None:
     table = read_columns(shard_files(folder)[1], INSTANCES, ["id", "head_start"])
     assert table.to_pydict() == {"id": [row.id for row in INSTANCES_HERE[3:6]], "head_start": [0, 0, 0]}

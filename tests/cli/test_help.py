@@ -108,7 +108,7 @@ def test_options_are_grouped(page):
         "Plain text",
         "Encoder",
         "Names",
-        "Ray",
+        "Shards and Ray",
     ]
 
 

@@ -10,7 +10,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive import AdaptiveSettings, Mapping, Pretrained, fully_connected, pretrain
+from relscout.clustering.adaptive import (
+    AdaptiveSettings,
+    Mapping,
+    Pretrained,
+    fully_connected,
+    is_plateau,
+    pretrain,
+)
 from relscout.core.errors import InputError, SettingError
 from relscout.core.seeding import generator
 
@@ -170,8 +177,35 @@ def test_vectors_of_nothing_but_zeros_are_given_back() -> None:
 def test_small_corpora_get_as_many_steps_as_are_the_least(
     steps: int, epochs: int, expected: int, vectors: NDArray[np.float32]
 ) -> None:
-    settings = replace(SMALL, autoencoder_steps=steps, autoencoder_epochs=epochs)
+    settings = replace(SMALL, autoencoder_steps=steps, autoencoder_epochs=epochs, autoencoder_plateau=0)
     assert len(pretrain(vectors, settings=settings, seed=0).losses) == expected
+
+
+def test_additional_epochs_end_on_a_plateau(vectors: NDArray[np.float32]) -> None:
+    settings = replace(SMALL, autoencoder_steps=800, autoencoder_plateau=0.5)
+    stopped = pretrain(vectors, settings=settings, seed=0)
+    assert 3 < len(stopped.losses) < 100
+    assert is_plateau(stopped.losses, 0.5)
+    assert not is_plateau(stopped.losses[:-1], 0.5)
+    # the epochs that were asked for are not cut
+    longer = pretrain(vectors, settings=replace(settings, autoencoder_epochs=30), seed=0)
+    assert len(longer.losses) == 30
+    assert longer.losses[: len(stopped.losses)] == stopped.losses
+
+
+@pytest.mark.parametrize(
+    ("losses", "share", "expected"),
+    [
+        ([6, 5, 4, 4, 4, 4], 0.1, False),  # from 5 to 4
+        ([6, 5, 4, 4, 4, 4], 0.3, True),
+        ([4, 4, 4, 4, 4, 4], 0.01, True),
+        ([4, 4, 4, 4, 4, 4], 0, False),
+        ([4, 4, 4, 4, 4], 0.5, False),  # too few
+        ([9, 9, 9, 6, 5, 4, 4, 4, 4], 0.3, True),  # the last six
+    ],
+)
+def test_a_plateau_is_where_the_loss_hardly_falls(losses: list[float], share: float, expected: bool) -> None:
+    assert is_plateau(losses, share) is expected
 
 
 def test_progress_counts_the_epochs(vectors: NDArray[np.float32]) -> None:

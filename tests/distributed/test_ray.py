@@ -37,22 +37,26 @@ TOLERANCE = 1e-5
 
 
 @pytest.fixture(scope="module", autouse=True)
-def address() -> Iterator[str]:
-    """Address of a cluster of two CPUs, to which this process is connected."""
+def nodes() -> Iterator[Any]:
+    """A cluster of two nodes with a CPU each on this machine, to which this process is connected."""
+    from ray.cluster_utils import Cluster as LocalNodes
+
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # Ray starts workers with the lowest priority, which on a busy machine is none
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - its name
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    context = ray.init(
-        num_cpus=2,
-        object_store_memory=100 * 2**20,
-        include_dashboard=False,
-        log_to_driver=False,
-        configure_logging=False,
-        logging_level="ERROR",
-    )
-    yield context.address_info["gcs_address"]
+    node = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
+    cluster = LocalNodes(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    cluster.add_node(**node)
+    ray.init(address=cluster.address, log_to_driver=False, configure_logging=False, logging_level="ERROR")
+    yield cluster
     ray.shutdown()
+    cluster.shutdown()
+
+
+@pytest.fixture(scope="module")
+def address(nodes: Any) -> str:
+    return str(nodes.address)
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +210,15 @@ def test_a_worker_that_is_killed_loses_and_doubles_nothing(run, passages, tmp_pa
     pairs = list(mark(passages, annotator=Capitals()))
     found = Discovery.load(run)
     assert_same(extraction, found.triples_of(found.predict(pairs)))
+
+
+def test_a_node_that_dies_loses_and_doubles_nothing(run, instances, expected, nodes, tmp_path):
+    added = nodes.add_node(num_cpus=2, object_store_memory=100 * 2**20)
+    steps = Steps(after=1, act=lambda: nodes.remove_node(added, allow_graceful=False))
+    extraction = extract(run, instances, work=tmp_path, shard_size=20, progress=steps)
+    assert added not in nodes.list_all_nodes()
+    assert steps.last["score shards"] > 4
+    assert_same(extraction, expected)
 
 
 DRIVER = """

@@ -18,6 +18,7 @@ import pytest
 from relscout.core.errors import InputError, OutputError
 from relscout.core.instances import Mention, Polarity, RelationInstance, canonical_order
 from relscout.discovery import Assignments, Discovery, discover
+from relscout.discovery.relation import links_between
 from relscout.encoders import TransformerEncoder
 from relscout.report import content as content_module
 from relscout.report import content as facts_module
@@ -219,6 +220,25 @@ def test_confusions_are_those_that_cost_most(found: Discovery, gold: dict[str, s
     assert int(told.table.sum()) == 90
 
 
+def test_the_report_of_a_run_on_disk_is_that_of_the_run_in_memory(
+    found: Discovery, encoder: TransformerEncoder, tmp_path: Path
+) -> None:
+    found.save(tmp_path / "run", shard_above=0)
+    loaded = Discovery.load(tmp_path / "run", encoder=encoder)
+    on_disk, in_memory = gather(loaded, title="x"), gather(found, title="x")
+    assert on_disk.relations == in_memory.relations
+    assert on_disk.shown == in_memory.shown
+    assert on_disk.graph == in_memory.graph
+    assert on_disk.facts.rows == in_memory.facts.rows
+    assert list(on_disk.facts.facts) == list(in_memory.facts.facts)
+    assert list(on_disk.facts.entities) == list(in_memory.facts.entities)
+    assert (on_disk.facts.total, on_disk.facts.total_entities) == (
+        in_memory.facts.total,
+        in_memory.facts.total_entities,
+    )
+    assert on_disk.facts.per_relation == in_memory.facts.per_relation
+
+
 def test_suggestions_are_the_pairs_that_stand_out(found: Discovery) -> None:
     content = gather(found, title="x")
     values = content.likeness[np.triu_indices(5, k=1)]
@@ -241,7 +261,8 @@ def test_no_hub_takes_the_places_of_the_others() -> None:
         )
         for head, tail in pairs
     ]
-    graph = entity_graph(merge_mentions(rows), np.zeros(len(rows), dtype=np.int64))
+    merged = merge_mentions(rows)
+    graph = entity_graph(links_between(merged, np.zeros(len(rows), dtype=np.int64)), merged.entities)
     assert [(one.name, one.links) for one in graph.entities[:2]] == [("US", 100), ("China", 90)]
     assert (len(graph.entities), graph.total) == (70, 192)
     places = [{link.tail for link in graph.links if link.head == hub} for hub in (0, 1)]

@@ -96,9 +96,9 @@ def command(
     sentences of each relation that the report shows first to a language model; its key is read from the environment
     variable RELSCOUT_NAMES_KEY.
 
-    --ray clusters marked pairs by k-means on several processes or machines, shard by shard; the result is the same.
-    With --fit-on, a method is fitted on a random sample of the pairs, and its relations are applied to all pairs, which
-    are read from disk in parts.
+    --ray clusters marked pairs by k-means on several processes or machines, shard by shard, and --in-shards in this
+    process with little memory; the result is the same. With --fit-on, a method is fitted on a random sample of the
+    pairs, and its relations are applied to all pairs, which are read from disk in parts.
     """
     from relscout.core.settings import from_mapping
     from relscout.discovery import (
@@ -138,7 +138,7 @@ def command(
             _print(fitted, out, as_json=as_json)
             return
     plain = reading.is_plain_text(inputs)
-    if sharding.ray is not None or fit_on is not None:
+    if sharding.is_wanted or fit_on is not None:
         in_sample = {
             f"--method {method}": method not in (None, "kmeans"),
             "--labeled": labeled is not None,
@@ -155,17 +155,18 @@ def command(
         if given_too := [option for option, is_given in unfit.items() if is_given]:
             if fit_on is None:
                 fitting = " with --fit-on, or" if in_sample.get(given_too[0]) else ""
+                option = "--in-shards" if sharding.in_shards else "--ray"
                 raise SettingError(
-                    f"--ray clusters marked pairs by k-means, and cannot be combined with {given_too[0]}; discover the "
-                    f"relations of a sample{fitting} without --ray, and apply them to all of it with 'relscout extract "
-                    "--ray'"
+                    f"{option} clusters marked pairs by k-means, and cannot be combined with {given_too[0]}; discover "
+                    f"the relations of a sample{fitting} without {option}, and apply them to all of it with 'relscout "
+                    f"extract {option}'"
                 )
             raise SettingError(
                 f"--fit-on applies the relations of a sample to each marked pair on its own, and cannot be combined "
                 f"with {given_too[0]}; discover the relations of a part of the text, and apply them to all of it with "
                 "'relscout extract'"
             )
-    if sharding.ray is not None:
+    if sharding.is_wanted:
         _ = sharding.folder(out)
     every_pair = plain or reading.pairs == "all" or precision is not None
     if precision is None and every_pair and not isinstance(given, float | str) and not after:
@@ -193,13 +194,13 @@ def command(
     skipped = Skipped()
     instances: list[RelationInstance] = []
     gold: dict[str, str] = {}
-    streamed = sharding.ray is not None or fit_on is not None
-    if sharding.ray is None and shard_above is None:
+    streamed = sharding.is_wanted or fit_on is not None
+    if not sharding.is_wanted and shard_above is None:
         shard_above = SHARD_ABOVE  # also if the input is copied to shards
     if not streamed:
         with progress_bars(resumable=not caching.no_cache) as progress:
             instances = list(_noting(gold, reading.instances(inputs, skipped, progress=progress)))
-    elif fitted is not None and sharding.ray is None:
+    elif fitted is not None and not sharding.is_wanted:
         for _ in _noting(gold, reading.instances(inputs, skipped)):
             pass  # the report compares with the gold relations
     learnt_from = list(reading.others().instances(labeled, skipped)) if labeled else None
@@ -224,7 +225,7 @@ def command(
             if fitted is not None:
                 discovery = fitted  # it was interrupted before it was named, or wrote its report
                 use_cache(discovery.model.encoder, vectors)
-            elif sharding.ray is not None:
+            elif sharding.is_wanted:
                 discovery = _discover_sharded(
                     inputs,
                     reading,
@@ -248,7 +249,7 @@ def command(
             if out is not None and fitted is None:
                 discovery = discovery.with_run({COMMAND: asked})
                 discovery.save(out, shard_above=shard_above)
-                if sharding.ray is not None and sharding.work is None:
+                if sharding.is_wanted and sharding.work is None:
                     from relscout.distributed.working import remove
 
                     # the instances are in the run now

@@ -166,7 +166,7 @@ def _write(run: Path, out: Path, to: str | None, *, triples: bool, relations: bo
         count = write(discovery.triples(), out, format=to, model_version=discovery.model_version)
         say(f"{counted(count, 'triple')} written to {written_files(out, to)}")
     else:
-        count = write_facts(discovery.facts(), out, format=to, triples=discovery.triples())
+        count = write_facts(discovery.found_facts.facts, out, format=to, triples=discovery.triples())
         say(f"{counted(count, 'fact')} written to {out}")
 
 
@@ -188,7 +188,7 @@ def _merge(run: Path, to: str, chosen: Database, *, triples: bool) -> None:
         if triples:
             count = write_triples_to(driver, discovery.triples(), database=database, progress=progress)
         else:
-            count = write_facts_to(driver, discovery.facts(), database=database, progress=progress)
+            count = write_facts_to(driver, discovery.found_facts.facts, database=database, progress=progress)
     say(f"{counted(count, 'triple' if triples else 'fact')} written to {to}")
 
 

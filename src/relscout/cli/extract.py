@@ -69,8 +69,8 @@ def command(
     'relscout discover'. With --limit-memory, marked pairs are copied to temporary files and extracted in batches, with
     the same result.
 
-    --ray works on several processes or machines, shard by shard; the result is the same. Killed work continues when you
-    start the same command again.
+    --ray works on several processes or machines, shard by shard, and --in-shards in this process with little memory;
+    the result is the same. Killed work continues when you start the same command again.
     """
     from relscout.discovery.extraction import RunExtractor, load_extractor
     from relscout.discovery.relation import find_facts, minimum_confidences
@@ -83,11 +83,12 @@ def command(
     if precision is not None:
         checked_precision(precision)
     limit = None if limit_memory is None else options.byte_size(limit_memory, "--limit-memory")
-    if limit is not None and (sharding.ray is not None or drift):
-        other = "--ray" if sharding.ray is not None else "--drift"
+    if limit is not None and (sharding.is_wanted or drift):
+        option = "--in-shards" if sharding.in_shards else "--ray"
+        other = option if sharding.is_wanted else "--drift"
         raise SettingError(f"--limit-memory and {other} cannot be combined; use one of them")
     given = _min_confidence(min_confidence or ())
-    if sharding.ray is not None:
+    if sharding.is_wanted:
         chosen = {"min_confidence": given, "precision": precision, "drop_negated": drop_negated}
         chosen |= {"allow_unknown_tokens": allow_unknown_tokens, **arithmetic.given}
         with contextlib.ExitStack() as held:
@@ -164,17 +165,17 @@ def _checked_batches(extractor: Extractor, *, every_pair: bool, facts: bool) -> 
     """
     from relscout.discovery.extraction import RunExtractor
 
-    why = ""
+    why, instead = "", "use --in-shards in its place"
     if not isinstance(extractor, RunExtractor):
-        why = "the directory holds a classifier"
+        why, instead = "the directory holds a classifier", "leave it out, or split the input"
     elif every_pair or extractor.run.run.get("relatedness") is not None:
         why = "whether a pair is related depends on the other pairs of its text"
     elif facts:
         why = "a fact (--facts) depends on all sentences"
     if why or not isinstance(extractor, RunExtractor):
         raise SettingError(
-            f"--limit-memory applies to triples of marked pairs by a run of marked pairs, but {why}; leave it out, "
-            "or split the input"
+            f"--limit-memory applies to triples of marked pairs by a run of marked pairs, but {why}; "
+            f"{instead}"
         )
     return extractor
 
@@ -293,7 +294,7 @@ def _extract_sharded(
     chosen: dict[str, Any],
     held: contextlib.ExitStack,
 ) -> None:
-    """Extract on the workers of a Ray cluster.
+    """Extract shard by shard, in this process or on the workers of a Ray cluster.
 
     Args:
         model: Folder of the run.
@@ -305,7 +306,7 @@ def _extract_sharded(
         reading: How the input is read.
         sharding: Options about shards and Ray.
         chosen: Further arguments of :func:`relscout.distributed.extract`.
-        held: Keeps the working folder claimed until the output is written.
+        held: Keeps the cluster, and the claim of the working folder, until the output is written.
     """
     from relscout.distributed import extract, find_facts
     from relscout.distributed.working import check_apart, claimed, remove
@@ -315,7 +316,8 @@ def _extract_sharded(
     work, cluster, skipped = sharding.folder(out), sharding.cluster, Skipped()
     lost: list[str] = []
     check_apart(work, inputs)
-    with listed(lost), progress_bars(resumable=True) as progress, cluster.connected():
+    held.enter_context(cluster.connected())
+    with listed(lost), progress_bars(resumable=True) as progress:
         held.enter_context(claimed(work))
         rows, marking = reading.rows(inputs, skipped, lost=lost if sharding.broken_shards == "skip" else None)
         extraction = extract(
@@ -329,7 +331,6 @@ def _extract_sharded(
             **sharding.given,
             **chosen,
         )
-        gathered = list(find_facts(extraction, cluster=cluster, progress=progress)) if facts else []
         if drift and (extraction.triples or extraction.dropped):
             from relscout.discovery import Discovery
 
@@ -345,14 +346,21 @@ def _extract_sharded(
         say_note(f"skipped: {broken}")
     if not facts:
         _note_doubted(extraction.doubted)
-    if out is None:
-        _print(map(fact_record, gathered) if facts else map(record, extraction))
-    elif facts:
-        count = write_facts(gathered, out, format=to, triples=extraction)
-        say(f"{counted(count, 'fact')} written to {out}")
+    if not facts:
+        if out is None:
+            _print(map(record, extraction))
+        else:
+            count = write(extraction, out, format=to, model_version=extraction.version)
+            _say_written(count, extraction.pairs, out, to)
     else:
-        count = write(extraction, out, format=to, model_version=extraction.version)
-        _say_written(count, extraction.pairs, out, to)
+        with progress_bars(resumable=True) as progress:
+            gathered = find_facts(extraction, cluster=cluster, progress=progress)
+            if out is None:
+                _print(map(fact_record, gathered))
+            else:
+                count = write_facts(gathered, out, format=to, triples=extraction)
+        if out is not None:
+            say(f"{counted(count, 'fact')} written to {out}")
     if sharding.work is None:
         remove(work)
 

@@ -635,17 +635,18 @@ class Caching:
         return folder
 
 
-_of_ray = partial(typer.Option, rich_help_panel="Ray")
+_of_ray = partial(typer.Option, rich_help_panel="Shards and Ray")
 
 
 @dataclass(frozen=True)
 class Sharding:
-    """Options for work on several processes or machines.
+    """Options for work on shards: in this process, in several or on several machines.
 
     Raises:
         SettingError: An option is out of range, or has no effect.
     """
 
+    in_shards: Annotated[bool, _of_ray("--in-shards", help="Keep one shard in memory at a time.")] = False
     ray: Annotated[
         str | None, _of_ray(metavar="local|auto|HOST:PORT", help="Work on the workers of a Ray cluster.")
     ] = None
@@ -669,20 +670,33 @@ class Sharding:
     ] = None
 
     def __post_init__(self) -> None:
+        if self.in_shards and self.ray is not None:
+            raise SettingError(
+                "--in-shards has no effect with --ray, which always works on shards; leave it out"
+            )
         if self.ray is not None:
             _ = self.cluster
             return
-        for option in fields(self):
-            if getattr(self, option.name) is not None:
-                name = option.name.replace("_", "-")
-                raise SettingError(f"--{name} has no effect without --ray; add --ray local, or leave it out")
+        of_ray = ("workers", "ray_timeout")
+        for option in of_ray if self.in_shards else (field.name for field in fields(self)):
+            if getattr(self, option) not in (None, False):
+                name = option.replace("_", "-")
+                other = "" if option in of_ray else " or --in-shards"
+                raise SettingError(
+                    f"--{name} has no effect without --ray{other}; add --ray local{other}, or leave it out"
+                )
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether to work on shards."""
+        return self.in_shards or self.ray is not None
 
     @property
     def cluster(self) -> Cluster:
         """The cluster that is asked for."""
-        from relscout.distributed.cluster import LOCAL, Cluster
+        from relscout.distributed.cluster import HERE, LOCAL, Cluster
 
-        asked = Cluster(self.ray or LOCAL, self.workers)
+        asked = Cluster(HERE if self.in_shards else self.ray or LOCAL, self.workers)
         return asked if self.ray_timeout is None else replace(asked, timeout=self.ray_timeout)
 
     def folder(self, out: Path | None) -> Path:
@@ -695,7 +709,8 @@ class Sharding:
             SettingError: Neither is given.
         """
         if self.work is None and out is None:
-            raise SettingError("--ray needs a working directory; add --out or --work")
+            option = "--in-shards" if self.in_shards else "--ray"
+            raise SettingError(f"{option} needs a working directory; add --out or --work")
         return self.work or Path(f"{out}.work")
 
     @property

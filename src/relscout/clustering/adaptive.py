@@ -33,6 +33,7 @@ from relscout.core.settings import (
     NotNegative,
     Numbers,
     Rate,
+    Share,
     numbers_of,
     settings_class,
 )
@@ -56,6 +57,8 @@ class AdaptiveSettings:
     """Epochs of the autoencoder, at least 0 (paper: 20)."""
     autoencoder_steps: AtLeast0 = 800
     """Minimum number of steps of the autoencoder: small corpora get more epochs (paper: none, for 41,000 sentences)."""
+    autoencoder_plateau: Share = 0.0
+    """Share, such as 0.01: end these additional epochs when three of them lower the loss by less; 0 never ends them."""
     autoencoder_batch: AtLeast1 = 64
     """Vectors in a step of the autoencoder (released code: 16; the paper gives none)."""
     autoencoder_learning_rate: AboveZero = 1e-3
@@ -194,6 +197,7 @@ class Pretrained:
     Args:
         mapping: Its encoder half.
         losses: Mean squared error of each epoch, per dimension of the scaled vectors; 1 is as good as nothing.
+            They end early on a plateau.
     """
 
     mapping: Mapping
@@ -259,9 +263,28 @@ def pretrain(
                 f"the autoencoder diverged: its loss is {losses[-1]}; lower autoencoder_learning_rate, now "
                 f"{settings.autoencoder_learning_rate}"
             )
+        if epoch + 1 >= settings.autoencoder_epochs and is_plateau(losses, settings.autoencoder_plateau):
+            break
     progress("autoencoder", n_epochs, n_epochs)
     down.requires_grad_(False)
     return Pretrained(mapping, tuple(losses))
+
+
+#: Epochs whose losses are compared with those of as many epochs before them.
+_WINDOW = 3
+
+
+def is_plateau(losses: Sequence[float], share: float) -> bool:
+    """Return whether the mean loss of the last three epochs is hardly below that of the three before.
+
+    Args:
+        losses: Mean loss of each epoch so far.
+        share: Least share by which it must be lower, in [0, 1]; 0 for no plateau at all.
+    """
+    if not share or len(losses) < 2 * _WINDOW:
+        return False
+    before, now = np.mean(losses[-2 * _WINDOW : -_WINDOW]), np.mean(losses[-_WINDOW:])
+    return bool(now > (1 - share) * before)
 
 
 def fully_connected(

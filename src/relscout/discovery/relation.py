@@ -134,6 +134,34 @@ class Assignments:
         """Return the phrase of each instance (N), or an empty string."""
         return [""] * len(self.instances) if self.phrases is None else self.phrases
 
+    def with_rows(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        relation_ids: NDArray[np.int64],
+        confidences: NDArray[np.float32],
+        polarities: Iterable[Polarity],
+        phrases: Iterable[str],
+    ) -> Self:
+        """Return the assignments with other values, each (n,), in the rows (n,)."""
+        ids, likely = self.relation_ids.copy(), self.confidences.copy()
+        ids[rows], likely[rows] = relation_ids, confidences
+        all_polarities, all_phrases = list(self.polarity_values()), list(self.phrase_values())
+        for row, each, phrase in zip(rows.tolist(), polarities, phrases, strict=True):
+            all_polarities[row], all_phrases[row] = each, phrase
+        return replace(
+            self,
+            relation_ids=ids,
+            confidences=likely,
+            polarities=unless_asserted(all_polarities),
+            phrases=all_phrases if any(all_phrases) else None,
+        )
+
+    def doubt(self, row: int) -> str:
+        """Return ``"negated"`` or ``"hypothetical"``; empty if the sentence of a row asserts its relation."""
+        kind = "asserted" if self.polarities is None else self.polarities[row]
+        return "" if kind == "asserted" else kind
+
 
 def among_relations(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the confidence of each assignment (N,), float32, given that the pair is related.
@@ -156,7 +184,12 @@ def polarities_of(
         polarity(instance) if id >= 0 else "asserted"
         for instance, id in zip(instances, relation_ids.tolist(), strict=True)
     ]
-    return None if all(relation == "asserted" for relation in polarities) else polarities
+    return unless_asserted(polarities)
+
+
+def unless_asserted(polarities: list[Polarity]) -> list[Polarity] | None:
+    """Return polarities (N), or ``None`` if all are asserted."""
+    return None if all(listed == "asserted" for listed in polarities) else polarities
 
 
 #: Number of relations in the name of their parent.
@@ -305,6 +338,21 @@ MOST_CONFIDENT = 0.999
 _INVERSE = re.compile(r" \(inverse\)(?=$| \(novel(?: \d+)?\)$)")
 
 
+#: Ids of a head and a tail, and the number of a relation.
+EntityLink = tuple[str, str, int]
+
+
+def links_between(merged: MergedEntities, ids: NDArray[np.int64]) -> Iterable[tuple[EntityLink, int]]:
+    """Return how many instances link two different entities by a relation, whether they assert it or not.
+
+    Args:
+        merged: The entities, with head and tail of each instance (N).
+        ids: Relation of each instance (N,); -1 for none.
+    """
+    rows = zip(merged.heads, merged.tails, ids.tolist(), strict=True)
+    return Counter((head, tail, id) for head, tail, id in rows if id >= 0 and head != tail).items()
+
+
 @dataclass(frozen=True)
 class Facts:
     """The facts of a corpus, and its entities.
@@ -312,14 +360,20 @@ class Facts:
     Args:
         facts: The facts, the most supported first.
         entities: All entities of the corpus, the most mentioned first; some have no fact.
+        counts: Number of facts of each entity, by its id, if it was counted.
+        links: See :func:`links_between`, if they were counted.
     """
 
-    facts: tuple[Fact, ...]
-    entities: tuple[Entity, ...]
+    facts: Sequence[Fact]
+    entities: Sequence[Entity]
+    counts: Mapping[str, int] | None = None
+    links: Iterable[tuple[EntityLink, int]] | None = None
 
     @cached_property
-    def per_entity(self) -> Counter[str]:
-        """Number of facts of each entity, by its id."""
+    def per_entity(self) -> Mapping[str, int]:
+        """Number of facts of each entity, by its id; 0 for one without."""
+        if self.counts is not None:
+            return self.counts
         return Counter(id for fact in self.facts for id in (fact.head.id, fact.tail.id))
 
 
@@ -370,6 +424,29 @@ def find_facts(
     facts.sort(key=lambda fact: (fact.relation_id, fact.head.id, fact.tail.id, fact.relation))
     facts.sort(key=lambda fact: (-fact.support, -fact.confidence))
     return Facts(tuple(facts), merged.entities)
+
+
+def fact_counts(assignments: Assignments, names: Mapping[int, str], merged: MergedEntities) -> Counter[int]:
+    """Return the number of facts of each relation, by its id, that :func:`find_facts` returns, without making them.
+
+    Args:
+        assignments: The relations of N instances.
+        names: Names of the relations, by id.
+        merged: The entities with head and tail of each instance (N).
+    """
+    relation_ids = assignments.relation_ids
+    ids = {names[id]: id for id in np.unique(relation_ids[relation_ids >= 0]).tolist()}
+    forward = {id: forward_name(name) for name, id in ids.items()}
+    facts: set[tuple[str, int, str, str]] = set()
+    for row in np.flatnonzero(relation_ids >= 0).tolist():
+        id, head, tail = int(relation_ids[row]), merged.heads[row], merged.tails[row]
+        if head == tail or assignments.doubt(row):
+            continue
+        name = forward[id]
+        if name != names[id]:
+            head, tail = tail, head
+        facts.add((head, ids.get(name, id), name, tail))
+    return Counter(id for _, id, _, _ in facts)
 
 
 def forward_name(relation: str) -> str:

@@ -1,4 +1,4 @@
-"""Ray: reaching a cluster, checking its nodes, and giving shards to workers that may die."""
+"""Reaching a Ray cluster, checking its nodes, and giving shards to workers that may die."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from importlib.metadata import version
 from itertools import islice
 from math import inf
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar
 
 from relscout.core.errors import (
     ArtifactError,
@@ -24,16 +24,19 @@ from relscout.core.errors import (
     RelscoutError,
     SettingError,
 )
+from relscout.discovery.tasks import Here
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 #: How often a shard is started again after its worker died.
 _RETRIES = 3
-#: Names that stand for no host: a cluster in this process's machine, and the cluster that runs on it already.
-LOCAL, AUTO = "local", "auto"
+#: Names that stand for no host: a cluster in this process's machine, the cluster that runs on it already, and none.
+LOCAL, AUTO, HERE = "local", "auto", "here"
 
 Item = TypeVar("Item")
+#: The connected Ray, or what takes its place in this process.
+Ray: TypeAlias = "ModuleType | Here"
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Cluster:
 
     address: str = LOCAL
     """``local`` starts Ray on this machine, ``auto`` uses the cluster that this machine belongs to, ``HOST:PORT`` is
-    the address of the head node of a cluster."""
+    the address of the head node of a cluster. ``here`` needs no Ray: this process takes one shard after the other."""
     workers: int | None = None
     """Number of worker processes, from 1; ``None``: one for each GPU, or without any for each CPU."""
     timeout: float = 60.0
@@ -57,11 +60,11 @@ class Cluster:
             raise SettingError(f"workers is {self.workers}; expected a whole number from 1")
         if not 0 < self.timeout < inf:
             raise SettingError(f"timeout is {self.timeout}; expected a number of seconds above 0")
-        if self.address not in (LOCAL, AUTO):
+        if self.address not in (LOCAL, AUTO, HERE):
             _host_and_port(self.address)
 
     @contextlib.contextmanager
-    def connected(self) -> Iterator[ModuleType]:
+    def connected(self) -> Iterator[Ray]:
         """Connect to Ray, and disconnect at the end; a connection that this process has already is used and kept.
 
         Raises:
@@ -69,6 +72,9 @@ class Cluster:
             MissingExtraError: Ray is not installed.
             SettingError: The cluster has another version of Ray or Python, or asks for a token.
         """
+        if self.address == HERE:
+            yield Here()
+            return
         ray = _ray()
         if self.address not in (LOCAL, AUTO):
             self._check_listening()
@@ -173,7 +179,7 @@ def caught(work: Callable[[], Any]) -> Any:
 
 
 @contextlib.contextmanager
-def errors_of(ray: ModuleType, stage: str) -> Iterator[None]:
+def errors_of(ray: Ray, stage: str) -> Iterator[None]:
     """Raise an error of Ray as ours.
 
     Args:
@@ -183,6 +189,9 @@ def errors_of(ray: ModuleType, stage: str) -> Iterator[None]:
     Raises:
         RelscoutError: A task raised an error, its worker died, or Ray failed.
     """
+    if isinstance(ray, Here):
+        yield
+        return
     try:
         yield
     except ray.exceptions.RayError as error:
@@ -199,7 +208,7 @@ def _why(error: Exception) -> str:
     return f"{f' on node {node[1]}' if node else ''}: {type(cause).__name__}: {_line(cause)}"
 
 
-def check_nodes(ray: ModuleType, folder: Path, *, timeout: float) -> None:
+def check_nodes(ray: Ray, folder: Path, *, timeout: float) -> None:
     """Create the working folder, and check that every node sees it and has this version of relscout.
 
     Args:
@@ -212,12 +221,14 @@ def check_nodes(ray: ModuleType, folder: Path, *, timeout: float) -> None:
         OutputError: The folder cannot be created.
         SettingError: A node has another version, or cannot see the folder.
     """
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
+    if isinstance(ray, Here):
+        return
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
     mine = _described(folder)
     remote = ray.remote(num_cpus=0, max_retries=0)(_described)
     deadline = time.monotonic() + timeout
@@ -273,7 +284,7 @@ def _described(folder: Path) -> dict[str, Any]:
 
 
 def worked(
-    ray: ModuleType,
+    ray: Ray,
     function: Callable[..., Any],
     items: Iterable[Item],
     *shared: Any,
@@ -300,6 +311,10 @@ def worked(
     Raises:
         RelscoutError: The function raised an error, or Ray failed.
     """
+    if isinstance(ray, Here):
+        for item in items:
+            yield item, function(item, *shared)
+        return
     with errors_of(ray, stage):
         yield from _worked(ray, function, items, shared, workers)
 

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal, Self
 
 import numpy as np
@@ -30,7 +29,7 @@ from relscout.discovery.extraction import precision_for
 from relscout.discovery.relation import minimum_confidences
 from relscout.discovery.result import Scores
 from relscout.discovery.storage import RUN
-from relscout.distributed.cluster import Cluster, Failure, caught, check_nodes, worked
+from relscout.distributed.cluster import Cluster, Failure, Ray, caught, check_nodes, worked
 from relscout.distributed.shards import (
     PASSAGES,
     SCORED,
@@ -415,7 +414,7 @@ def extract(
 class Pass:
     """Gives what is not done to the workers, and collects what failed."""
 
-    ray: ModuleType
+    ray: Ray
     workers: int | None
     corpus: Corpus
     broken: OnBroken

@@ -12,7 +12,6 @@ from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,11 +22,12 @@ from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
 from relscout.discovery import Discovery
 from relscout.discovery import discover as discover_here
+from relscout.discovery.choosing import AUTO, candidate
 from relscout.discovery.corpus import Overlap
 from relscout.discovery.relation import fingerprint as fingerprint_of
 from relscout.discovery.sampled import Applier, Part, discover_in_sample
 from relscout.discovery.storage import RUN
-from relscout.distributed.cluster import Cluster, Failure, caught, check_nodes
+from relscout.distributed.cluster import Cluster, Failure, Ray, caught, check_nodes
 from relscout.distributed.extracting import Pass
 from relscout.distributed.shards import (
     APPLIED,
@@ -108,7 +108,8 @@ def in_sample(
         overlap = None if labeled is None else Overlap(labeled)
         marked = _marked(rows)
         corpus = cut(marked if overlap is None else overlap.watch(marked), work, shard_size=shard_size)
-        settings = encoder or settings_for(RELATION, default=method_class(method).ENCODER)
+        named = candidate(labelled=labeled is not None, every_pair=False).method if method == AUTO else method
+        settings = encoder or settings_for(RELATION, default=method_class(named).ENCODER)
         fitted: list[Path] = []
         pairs: ShardedRows[RelationInstance] = ShardedRows(
             work / INPUT, BARE_INSTANCES, count=len(corpus.digests)
@@ -164,7 +165,7 @@ def _key(sample: Sequence[RelationInstance], options: Mapping[str, Any]) -> str:
 
 
 def _on_workers(
-    ray: ModuleType,
+    ray: Ray,
     workers: int | None,
     corpus: Corpus,
     fitted: Sequence[Path],

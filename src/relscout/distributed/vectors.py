@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from relscout.clustering.kmeans import CHUNK, DistantVectors, nearest
 from relscout.core.errors import ArtifactError, InputError
 from relscout.core.files import whole_file
-from relscout.distributed.cluster import Failure, caught, worked
+from relscout.distributed.cluster import Failure, Ray, caught, worked
 
 #: Units of a sum; 2^63 of them hold the sums of 10^8 vectors of unit length.
 _UNITS = float(2**36)
@@ -63,7 +62,7 @@ class ShardedVectors(DistantVectors):
 
     def __init__(
         self,
-        ray: ModuleType,
+        ray: Ray,
         files: Sequence[Path],
         sizes: Sequence[int],
         order: NDArray[np.int64],

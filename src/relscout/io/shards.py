@@ -275,6 +275,19 @@ class ShardedRows(Sequence[Row]):
                 self._cache.pop(next(iter(self._cache)), None)
         return _rows(path, table.slice(row - self._starts[number], 1), self.kind)[0]
 
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Return a column of all rows, in the memory of Arrow.
+
+        Raises:
+            ArtifactError: A shard is missing or damaged.
+        """
+        import pyarrow as pa
+
+        files = dict.fromkeys(path for path, *_ in self._groups)
+        parts = [read_columns(path, self.kind, [name])[name] for path in files]
+        chunks = [chunk for part in parts for chunk in part.chunks]
+        return pa.chunked_array(chunks, type=self.kind.schema().field(name).type)
+
     def __repr__(self) -> str:
         return f"<{len(self):,} {self.kind.name} in {self.folder}>"
 

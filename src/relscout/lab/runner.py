@@ -13,6 +13,7 @@ from relscout.core.errors import SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import from_mapping, to_mapping
+from relscout.discovery import versions
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.lab import learners, measuring, records
 from relscout.lab.learners import learner
@@ -131,7 +132,7 @@ class Jobs:
             "seconds": {"total": 0.0},
             "peak_mib": None,
             "points": None,
-            "versions": records.versions("relscout", "numpy"),
+            "versions": versions("relscout", "numpy"),
         }
         identity = self._identity(key, key, name, "trivial", None) | {"variation": {}, "seed": None}
         return Job(identity, lambda: work)

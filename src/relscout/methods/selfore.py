@@ -44,6 +44,7 @@ from relscout.clustering.kmeans import (
     soft_assignment,
     spread,
     started_kmeans,
+    unit_length,
 )
 from relscout.core.errors import DivergedError, InputError
 from relscout.core.instances import RelationInstance
@@ -63,7 +64,6 @@ from relscout.methods.vectors import (
     merged,
     of_relations,
     softened,
-    unit_length,
 )
 from relscout.metrics import align
 from relscout.training.classification import ClassificationSettings, Classifier
@@ -512,6 +512,7 @@ class SelfORE(EncoderTraining):
         noise: float = SelfORESettings.noise,
         autoencoder_epochs: int = SelfORESettings.autoencoder_epochs,
         autoencoder_steps: int = SelfORESettings.autoencoder_steps,
+        autoencoder_plateau: float = SelfORESettings.autoencoder_plateau,
         autoencoder_batch: int = SelfORESettings.autoencoder_batch,
         autoencoder_learning_rate: float = SelfORESettings.autoencoder_learning_rate,
         weight_decay: float = SelfORESettings.weight_decay,

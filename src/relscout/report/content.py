@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from heapq import nlargest, nsmallest
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import unit_length
 from relscout.core.errors import InputError
 from relscout.core.instances import Entity as MergedEntity
 from relscout.core.instances import Fact, RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 from relscout.discovery import Discovery, ParentRelation, Relation
-from relscout.discovery.relation import Facts, forward_name, hierarchy_of
-from relscout.io.shards import take
+from relscout.discovery.relation import EntityLink, Facts, forward_name, hierarchy_of, links_between
+from relscout.io.shards import ShardedRows, take
 
 if TYPE_CHECKING:
     from relscout.metrics import ClusteringScores, Interval
-    from relscout.text.entities import MergedEntities
 
 #: Okabe and Ito 2008, "Color Universal Design", without their yellow, which is too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -155,19 +156,30 @@ class EntityGraph:
     total: int
 
 
-def entity_graph(merged: MergedEntities, ids: NDArray[np.int64]) -> EntityGraph:
+def entity_links(discovery: Discovery) -> Iterable[tuple[EntityLink, int]]:
+    """Return how many instances link two entities by a relation, in any order."""
+    links = discovery.found_facts.links
+    return (
+        links_between(discovery.merged_entities, discovery.assignments.relation_ids)
+        if links is None
+        else links
+    )
+
+
+#: Links of the graph, at most: of more, the most frequent.
+_MOST_LINKS = 300_000
+
+
+def entity_graph(counted: Iterable[tuple[EntityLink, int]], entities: Sequence[MergedEntity]) -> EntityGraph:
     """Return the most connected entities, their neighbours, and the links between them.
 
     Args:
-        merged: The entities, with head and tail of each instance (N).
-        ids: Relation of each instance (N,); -1 for none.
+        counted: Number of instances of each link, see :func:`relscout.discovery.relation.links_between`.
+        entities: All entities of the corpus.
     """
     import networkx
 
-    links: Counter[tuple[str, str, int]] = Counter()
-    for head, tail, id in zip(merged.heads, merged.tails, ids.tolist(), strict=True):
-        if id >= 0 and head != tail:
-            links[head, tail, id] += 1
+    links = dict(nlargest(_MOST_LINKS, counted, key=lambda link: (link[1], link[0])))
     others: defaultdict[str, set[str]] = defaultdict(set)
     by_relation: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for (head, tail, id), count in links.items():
@@ -194,8 +206,8 @@ def entity_graph(merged: MergedEntities, ids: NDArray[np.int64]) -> EntityGraph:
     graph.add_nodes_from(range(len(selected)))
     graph.add_edges_from((link.head, link.tail) for link in drawn)
     places = networkx.spring_layout(graph, seed=0, k=1.6 / max(len(selected), 1) ** 0.5) if selected else {}
-    names = {entity.id: entity.name for entity in merged.entities}
-    entities = [
+    names = {entity.id: entity.name for entity in entities if entity.id in place_of}
+    nodes = [
         Entity(
             names[key],
             round(float(places[place][0]), 4),
@@ -205,7 +217,7 @@ def entity_graph(merged: MergedEntities, ids: NDArray[np.int64]) -> EntityGraph:
         )
         for place, key in enumerate(selected)
     ]
-    return EntityGraph(entities, drawn, len(merged.entities))
+    return EntityGraph(nodes, drawn, len(entities))
 
 
 def _ranked(counts: Counter[T]) -> list[tuple[T, int]]:
@@ -252,10 +264,14 @@ class FactsView:
         return id, self.per_relation.get(id, 0)
 
 
-def ranked_entities(table: Facts) -> list[MergedEntity]:
-    """Return the entities, those with most facts first, then the most mentioned."""
+def ranked_entities(table: Facts, most: int | None = None) -> list[MergedEntity]:
+    """Return the entities, or at most so many, those with most facts first, then the most mentioned."""
     counts = table.per_entity
-    return sorted(table.entities, key=lambda entity: (-counts[entity.id], -entity.mentions, entity.id))
+    return nsmallest(
+        len(table.entities) if most is None else most,
+        table.entities,
+        key=lambda entity: (-counts[entity.id], -entity.mentions, entity.id),
+    )
 
 
 def facts_view(discovery: Discovery, row_of: Mapping[str, int], *, most_rows: int) -> FactsView:
@@ -268,13 +284,12 @@ def facts_view(discovery: Discovery, row_of: Mapping[str, int], *, most_rows: in
         chosen = [row_of[id] for id in fact.evidence[: min(_SENTENCES, left)]]
         left -= len(chosen)
         rows.append(chosen)
-    ranked = ranked_entities(table)
     return FactsView(
         facts=listed,
         rows=rows,
         total=len(table.facts),
-        entities=ranked[:MOST_ENTITIES],
-        total_entities=len(ranked),
+        entities=ranked_entities(table, MOST_ENTITIES),
+        total_entities=len(table.entities),
         per_entity=table.per_entity,
         per_relation=Counter(fact.relation_id for fact in table.facts),
     )
@@ -515,7 +530,7 @@ def gather(
     assignments = discovery.assignments
     ids = assignments.relation_ids
     # canonical order, so that the order of the input does not matter
-    order = np.array(canonical_order(assignments.instances), dtype=np.int64)
+    order = _ordered(assignments.instances)
     rank = np.argsort(order)
     rows, vectors = representations(discovery, order, progress)
     relations = sorted(
@@ -523,7 +538,12 @@ def gather(
     )
     likeness = _likeness(relations, ids[rows], vectors)
     place_of = {id: place for place, id in enumerate(relation.id for relation in relations)}
-    row_of = {instance.id: row for row, instance in enumerate(assignments.instances)}
+    listed = discovery.found_facts.facts[:MOST_FACTS]
+    row_of = _rows_of(
+        assignments.instances,
+        {id for relation in relations for id in relation.examples}
+        | {id for fact in listed for id in fact.evidence[:_SENTENCES]},
+    )
     examples = {
         relation.id: [row_of[id] for id in relation.examples if id in row_of] for relation in relations
     }
@@ -563,10 +583,31 @@ def gather(
         suggestions=_suggestions(relations, likeness),
         tree=tree,
         map=Map(rows[on_map], projected(vectors[on_map])),
-        graph=entity_graph(discovery.merged_entities, ids),
+        graph=entity_graph(entity_links(discovery), discovery.found_facts.entities),
         facts=facts.within(set(shown)),
         gold=None if gold is None else gold_of(discovery, gold),
     )
+
+
+def _ordered(instances: Sequence[RelationInstance]) -> NDArray[np.int64]:
+    """Return the rows in canonical order (N,): that of their ids, since in a run equal ids are of equal instances."""
+    if not isinstance(instances, ShardedRows):
+        return np.array(canonical_order(instances), dtype=np.int64)
+    from pyarrow import compute
+
+    return np.asarray(compute.sort_indices(instances.column("id"))).astype(np.int64)
+
+
+def _rows_of(instances: Sequence[RelationInstance], wanted: Collection[str]) -> dict[str, int]:
+    """Return the rows of some instances by their ids."""
+    if not isinstance(instances, ShardedRows):
+        return {instance.id: row for row, instance in enumerate(instances) if instance.id in wanted}
+    import pyarrow as pa
+    from pyarrow import compute
+
+    ids = instances.column("id")
+    rows = np.flatnonzero(compute.is_in(ids, value_set=pa.array(sorted(wanted), pa.string())).to_numpy())
+    return dict(zip(ids.take(rows).to_pylist(), rows.tolist(), strict=True))
 
 
 def representations(
@@ -590,8 +631,7 @@ def representations(
         vectors = np.asarray(fitted[places])
     else:
         vectors = discovery.model.transform(take(instances, rows.tolist()), progress=progress)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return rows, np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+    return rows, unit_length(np.array(vectors, dtype=np.float32))
 
 
 def _likeness(

@@ -228,6 +228,13 @@ def test_every_choice_leads_to_another_result(
     np.testing.assert_array_equal(found.predict(few), found.labels_)
 
 
+def test_additional_epochs_of_pre_training_end_on_a_plateau(rocore: Build, few: Few, known: Few) -> None:
+    how = {"epochs": 1, "pretrain_epochs": 2, "pretrain_steps": 400}
+    losses = rocore(**how, pretrain_plateau=0.9).fit(few, known).report_["pretraining_loss"]
+    assert len(losses) == 6  # two times three epochs are compared
+    assert sum(losses[3:]) > 0.1 * sum(losses[:3])
+
+
 def test_the_reconstruction_is_of_the_labelled_side_of_both_or_of_half_of_each(
     rocore: Build, few: Few, known: Few
 ) -> None:

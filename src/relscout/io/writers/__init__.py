@@ -222,12 +222,19 @@ def write_facts(
     module = writer(chosen)
     check_fact_format(chosen)
     _check_folder(target, chosen)
-    given = list(facts)
+    count = 0
+
+    def counted() -> Iterator[Fact]:
+        nonlocal count
+        for fact in facts:
+            count += 1
+            yield fact
+
     if chosen in _WITH_EXAMPLES:
-        cast(_Table, module).write_facts(given, target, triples=triples)
+        cast(_Table, module).write_facts(counted(), target, triples=triples)
     else:
-        cast(FactWriter, module).write_facts(given, target)
-    return len(given)
+        cast(FactWriter, module).write_facts(counted(), target)
+    return count
 
 
 def check_fact_format(name: str) -> None:
@@ -288,9 +295,11 @@ def write_entities(entities: Iterable[Entity], path: str | Path, *, facts: Mappi
     Raises:
         OutputError: The file cannot be written.
     """
-    from relscout.io.writers import jsonl
+    from relscout.io.writers.jsonl import entity_record
+    from relscout.io.writers.textfile import write_json_lines
 
-    jsonl.write_entities(entities, Path(path), facts=facts)
+    records = (entity_record(entity, facts=facts.get(entity.id, 0)) for entity in entities)
+    write_json_lines(records, Path(path))
 
 
 def _check_folder(target: Path, format: str) -> None:

@@ -71,6 +71,8 @@ class RoCORESettings:
     """Epochs L in which only g and d train, at least 0 (paper: 10)."""
     pretrain_steps: AtLeast0 = 1000
     """Least steps of these, so that small corpora get more epochs; 0 for the epochs alone (paper)."""
+    pretrain_plateau: Share = 0.0
+    """Share, such as 0.01: end these additional epochs when three of them lower the loss by less; 0 never ends them."""
     pretrain_center: bool = False
     """Whether the centre loss acts in pre-training, too (released code); Algorithm 1 has reconstruction only."""
     start: Start = "neighbours"

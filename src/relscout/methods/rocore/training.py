@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.adaptive import effective_number
+from relscout.clustering.adaptive import effective_number, is_plateau
 from relscout.clustering.kmeans import check_finite, kmeans, means, starting_centroids
 from relscout.core.errors import InputError
 from relscout.core.progress import Progress
@@ -243,6 +243,10 @@ class JointTraining:
             if step.ends_epoch:
                 self.pretraining_loss.append(round(float(np.mean(losses)), 6))
                 losses = []
+                if step.epoch + 1 >= settings.pretrain_epochs and is_plateau(
+                    self.pretraining_loss, settings.pretrain_plateau
+                ):
+                    break
         self._terms.means()
         self._centroids = None
         network.pretrained.load_state_dict(network.g.state_dict())

@@ -79,6 +79,7 @@ class Transfer(Method):
         noise: float = TransferSettings.noise,
         autoencoder_epochs: int = TransferSettings.autoencoder_epochs,
         autoencoder_steps: int = TransferSettings.autoencoder_steps,
+        autoencoder_plateau: float = TransferSettings.autoencoder_plateau,
         autoencoder_batch: int = TransferSettings.autoencoder_batch,
         autoencoder_learning_rate: float = TransferSettings.autoencoder_learning_rate,
         weight_decay: float = TransferSettings.weight_decay,

@@ -1,0 +1,150 @@
+"""Tasks in this process with results on disk, for what is grouped in parts that do not fit into memory together.
+
+:class:`Here` has the few functions of Ray that relscout uses, so that the same code runs in one process, in the memory
+of one part, and on a cluster (:mod:`relscout.distributed`).
+"""
+
+from __future__ import annotations
+
+import pickle
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Protocol
+
+from relscout.core.errors import OutputError
+
+
+class Tasks(Protocol):
+    """The connected Ray, or :class:`Here`."""
+
+    def put(self, value: Any) -> Any:
+        """Return a reference to a value, to be passed to tasks."""
+        ...
+
+    def get(self, references: Any) -> Any:
+        """Return the value of a reference, or those of a list of references."""
+        ...
+
+    def remote(self, **options: Any) -> Any:
+        """Return what makes a task of a function."""
+        ...
+
+
+class Here:
+    """Takes the place of the connected Ray in this process.
+
+    Results are in a temporary folder until nothing refers to them, and the folder until nothing refers to this object.
+
+    Raises:
+        OutputError: No temporary folder can be created.
+    """
+
+    def __init__(self) -> None:
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="relscout-"))
+        except OSError as error:
+            raise OutputError(
+                f"cannot create a temporary folder ({error}); set TMPDIR to a folder that can be written"
+            ) from error
+        self._count = 0
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+    def put(self, value: Any) -> Any:
+        """Return a value itself, which this process holds already."""
+        return value
+
+    def get(self, references: Any) -> Any:
+        """Return the value of a reference, or a list of those of a list; anything else is a value."""
+        if isinstance(references, list):
+            return [self.get(reference) for reference in references]
+        if not isinstance(references, _Stored):
+            return references
+        with references.path.open("rb") as file:
+            return pickle.load(file)  # noqa: S301 - this process wrote it
+
+    def remote(self, *, num_returns: int | str, **_: Any) -> Callable[[Callable[..., Any]], _Task]:
+        """Return what makes a task of a function.
+
+        Args:
+            num_returns: Number of results, which the function returns as a list, or ``"streaming"`` if it yields them.
+        """
+        return lambda function: _Task(self, function, num_returns)
+
+    def store(self, values: Iterable[Any]) -> list[Any]:
+        """Write values to the folder, and return references to them.
+
+        Raises:
+            OutputError: The folder cannot be written, or its disk is full.
+        """
+        stored = []
+        for value in values:
+            path = self.folder / f"{self._count}.pickle"
+            try:
+                with path.open("wb") as file:
+                    _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+            except OSError as error:
+                raise OutputError(
+                    f"cannot write {path}: {error.strerror or error}; set TMPDIR to a folder with more space"
+                ) from error
+            self._count += 1
+            reference = _Stored(path)
+            # the folder itself is removed when the process ends
+            weakref.finalize(reference, path.unlink, missing_ok=True).atexit = False
+            stored.append(reference)
+        return stored
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles dataclasses with slots several times as fast as their own methods, which are written in Python."""
+
+    def reducer_override(self, value: Any) -> Any:
+        """Return how a value is pickled; ``NotImplemented`` for the usual way."""
+        kind = type(value)
+        if not is_dataclass(kind) or "__slots__" not in vars(kind):
+            return NotImplemented
+        return _restored, (kind, _columns(kind)[0](value))
+
+
+@cache
+def _columns(kind: type[Any]) -> tuple[Callable[[Any], Any], Sequence[Callable[[Any, Any], None]]]:
+    """Return what reads all fields of a dataclass with slots, and what sets each."""
+    names = [field.name for field in fields(kind)]
+    read = attrgetter(*names)
+    setters = [vars(kind)[name].__set__ for name in names]
+    return (read if len(names) > 1 else lambda value: (read(value),)), setters
+
+
+def _restored(kind: type[Any], values: Sequence[Any]) -> Any:
+    restored = object.__new__(kind)
+    for put, value in zip(_columns(kind)[1], values, strict=True):
+        put(restored, value)
+    return restored
+
+
+@dataclass(frozen=True, eq=False)
+class _Stored:
+    """A result on disk, as a reference of Ray is a result in its object store."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class _Task:
+    """A function that is called at once, and whose results are on disk."""
+
+    here: Here
+    function: Callable[..., Any]
+    returns: int | str
+
+    def remote(self, *arguments: Any) -> Any:
+        """Return references to the results; as with Ray, that of a single result is not in a list."""
+        result = self.function(*map(self.here.get, arguments))
+        if self.returns == 1:
+            return self.here.store([result])[0]
+        return self.here.store(result)

@@ -78,6 +78,14 @@ def test_a_preset_is_shown_with_settings_published_numbers_and_data(relscout, sm
         assert told in out
 
 
+def test_a_row_without_entity_types_says_so(relscout):
+    lines = relscout("lab", "reproduce", "show", "siamese-nytfb-types").out.splitlines()
+    assert [line.split("  ")[0] for line in lines if "without entity types" in line] == [
+        "frozen without types",
+        "Siamese without types",
+    ]
+
+
 def test_published_numbers_of_the_two_scorings_stand_in_tables_of_their_own(relscout):
     lines = relscout("lab", "reproduce", "show", "selfore-nytfb-minilm").out.splitlines()
     (mapped,) = (place for place, line in enumerate(lines) if line.startswith("majority-mapped clusters"))

@@ -213,7 +213,8 @@ def _published_table(published: Sequence[Published], scoring: str) -> Table:
 
 
 def _own(row: Row) -> str:
-    return ", ".join(filter(None, (listed(row.settings), listed(row.encoder))))
+    types = "" if row.types else "without entity types"
+    return ", ".join(filter(None, (types, listed(row.settings), listed(row.encoder))))
 
 
 def _sweep(preset: Preset) -> str:

@@ -38,16 +38,15 @@ TOLERANCE = 1e-5
 
 @pytest.fixture(scope="module", autouse=True)
 def nodes() -> Iterator[Any]:
-    """A cluster of two nodes with a CPU each on this machine, to which this process is connected."""
+    """A cluster of a node with two CPUs, to which this process is connected; others can be added."""
     from ray.cluster_utils import Cluster as LocalNodes
 
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     # Ray starts workers with the lowest priority, which on a busy machine is none
     os.environ["RAY_worker_niceness"] = "0"  # noqa: SIM112 - its name
     ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
-    node = {"num_cpus": 1, "object_store_memory": 100 * 2**20}
-    cluster = LocalNodes(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    cluster.add_node(**node)
+    head = {"num_cpus": 2, "object_store_memory": 100 * 2**20, "include_dashboard": False}
+    cluster = LocalNodes(initialize_head=True, head_node_args=head)
     ray.init(address=cluster.address, log_to_driver=False, configure_logging=False, logging_level="ERROR")
     yield cluster
     ray.shutdown()

@@ -31,7 +31,7 @@ class Tasks(Protocol):
         """Return the value of a reference, or those of a list of references."""
         ...
 
-    def remote(self, **options: Any) -> Any:
+    def remote(self, *, num_returns: int | str, **options: Any) -> Any:
         """Return what makes a task of a function."""
         ...
 
@@ -105,7 +105,7 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         """Return how a value is pickled; ``NotImplemented`` for the usual way."""
-        kind = type(value)
+        kind: type = type(value)
         if not is_dataclass(kind) or "__slots__" not in vars(kind):
             return NotImplemented
         return _restored, (kind, _columns(kind)[0](value))

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from relscout.discovery import versions
 from relscout.lab import records
 
 RESULTS = Path(__file__).parent / "results"
@@ -17,7 +18,7 @@ def write_result(name: str, result: dict[str, Any]) -> Path:
     """Write ``benchmarks/results/NAME.json`` with machine, commit and command, and return its path."""
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    machine = {**records.machine(), **records.versions(), "date": records.date()}
+    machine = {**records.machine(), **versions(), "date": records.date()}
     details = {
         "benchmark": name,
         "machine": machine,

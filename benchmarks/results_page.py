@@ -457,7 +457,7 @@ def _reproduced(prefix: str) -> str:
     from relscout.lab.schema import SCORINGS
     from relscout.lab.summaries import Measured
     from relscout.lab.table_formats import FORMATS
-    from relscout.lab.tables import probes_table, scores_table, supervised_table, sweep_table
+    from relscout.lab.tables import names_tables, probes_table, scores_table, supervised_table, sweep_table
 
     records = read_records(RESULTS / "reproduced.jsonl")
     found = []
@@ -479,6 +479,7 @@ def _reproduced(prefix: str) -> str:
             found += [FORMATS["markdown"](table) for table in tables if table is not None]
         if (probed := probes_table(measured)) is not None:
             found.append(FORMATS["markdown"](probed))
+        found += map(FORMATS["markdown"], names_tables(measured, measured.preset.names))
         found += _pictures(measured.preset)
     tables = "\n\n".join(table.strip() for table in found)
     tables = tables.replace("Measured at commit unknown", "Commit not recorded")
@@ -784,7 +785,7 @@ def _trained(record: Row) -> str:
     return f"""### Methods that train, on many sentences
 
 Sentences of the bundled corpus with entities of others, all different. Each `discover` runs in a process of its own
-with one thread; other programs ran beside it, hence the difference between seconds and processor seconds.
+with one thread; other programs ran at the same time, hence the difference between seconds and processor seconds.
 
 {_table(head, table)}
 {_source(record)}"""

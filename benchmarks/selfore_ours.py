@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from relscout import RelationInstance, TransformerEncoder
+from relscout.clustering.kmeans import unit_length
 from relscout.encoders.tunable import ContentVectors, Prepared, TunableEncoder
-from relscout.methods.vectors import unit_length
 from relscout.training.classification import ClassificationSettings, Classifier
 
 

@@ -34,6 +34,12 @@ def test_every_preset_that_was_run_is_on_the_page() -> None:
     assert sorted(title for title in titles if title not in page) == []
 
 
+def test_names_of_discovered_relations_stand_next_to_those_of_gold_relations() -> None:
+    """SelfORE's table 2."""
+    lines = PAGE.read_text(encoding="utf-8").splitlines()
+    assert any(line.startswith("| crosses ") and "| crosses (P177) " in line for line in lines)
+
+
 def test_a_page_is_written_where_it_is_asked_for(tmp_path: Path) -> None:
     assert results_page.write_page(tmp_path / "page.md").read_text("utf-8") == results_page.page()
 

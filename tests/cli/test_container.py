@@ -93,9 +93,9 @@ def test_starting_centres_need_no_place_for_compiled_code(tmp_path: Path) -> Non
     code = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
         "import numpy as np\n"
-        "from relscout.clustering.kmeans import neighbour_seeds\n"
+        "from relscout.clustering.kmeans import starting_centroids\n"
         "vectors = np.eye(200, dtype=np.float32)\n"
-        "print(neighbour_seeds(vectors, 2, seed=0).shape)\n"
+        "print(starting_centroids(vectors, 2, start='neighbours', seed=0).shape)\n"
     )
     # numba is left with the one place that nobody has named
     environment = {**ENVIRONMENT, "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}

@@ -380,7 +380,10 @@ def test_text_of_one_pair_gives_a_run_or_one_clear_line(relscout, tmp_path):
 def test_where_no_pair_is_sure_enough_it_says_what_to_change(refused, tmp_path):
     (tmp_path / "a.txt").write_text("Anna Berg was born in Oslo.\n")
     said = refused("discover", tmp_path / "a.txt", "--no-cache", "--precision", 1)
-    assert "1 of 1 instances express no relation" in said
+    assert (
+        "of 1 pair of entities, none is sure enough to be related for an expected precision of 100%" in said
+    )
+    assert "the surest is" in said
     assert "give a lower --precision" in said
 
 

@@ -139,6 +139,17 @@ def test_relations_are_listed_by_name_when_asked_for(shown):
     assert "B³" not in text
 
 
+def test_gold_relations_of_the_list_are_named_by_a_file(shown, refused, preset, tmp_path):
+    known = tmp_path / "names.json"
+    known.write_text('{"capital": ["seat of government", "its city"]}', encoding="utf-8")
+    assert "seat of government (capital)" in shown("--names", "--gold-names", known)
+    preset.write_text(PRESET + "names: [better]\n", encoding="utf-8")
+    assert "seat of government (capital)" in shown("--gold-names", known)
+    known.write_text("[]", encoding="utf-8")
+    error = refused("lab", "reproduce", "table", preset, "--gold-names", known)
+    assert "names.json: got a JSON list; expected a JSON object {identifier: name}" in error
+
+
 def test_tables_go_to_a_file(relscout, preset, results, shown, tmp_path):
     printed = shown()
     done = relscout("lab", "reproduce", "table", preset, "--out", tmp_path / "table.md")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans as SklearnKMeans
 from sklearn.metrics import adjusted_rand_score
 
-from relscout.clustering.kmeans import kmeans
+from relscout.clustering.kmeans import kmeans, unit_length
 from relscout.core.errors import InputError, SettingError
 
 
@@ -207,3 +207,11 @@ def test_a_sample_of_a_mapped_file_is_that_of_the_array(tmp_path):
     mapped = np.load(tmp_path / "vectors.npy", mmap_mode="r")
     ours, theirs = (kmeans(given, 4, seed=0, n_init=1, sample_size=5000) for given in (mapped, vectors))
     assert ours.centroids.tobytes() == theirs.centroids.tobytes()
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_rows_are_scaled_in_place_and_zeros_stay_zeros(kind: type) -> None:
+    vectors = np.array([[3, 4], [0, 0], [0, -2]], dtype=kind)
+    assert unit_length(vectors) is vectors
+    assert vectors.dtype == kind
+    np.testing.assert_allclose(vectors, [[0.6, 0.8], [0, 0], [0, -1]], rtol=1e-6)

@@ -18,7 +18,6 @@ from relscout.clustering.kmeans import (
     in_own_thread,
     kmeans,
     nearest,
-    neighbour_seeds,
     side_by_side,
     starting_centroids,
 )
@@ -37,7 +36,7 @@ def vectors_and_gold(blobs: Any) -> tuple[NDArray[np.float32], NDArray[np.int64]
 def seeds(vectors_and_gold: tuple[NDArray[np.float32], NDArray[np.int64]]) -> NDArray[np.float32]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    found = neighbour_seeds(vectors_and_gold[0], 4, seed=0)
+    found = starting_centroids(vectors_and_gold[0], 4, start="neighbours", seed=0)
     afterwards = torch.get_num_threads()
     torch.set_num_threads(threads)
     assert found is not None
@@ -52,14 +51,14 @@ def test_there_is_a_seed_in_every_blob(seeds: NDArray[np.float32], vectors_and_g
 
 
 def test_the_same_seed_gives_the_same_bytes(seeds: NDArray[np.float32], vectors_and_gold: Any) -> None:
-    again = neighbour_seeds(vectors_and_gold[0], 4, seed=0)
+    again = starting_centroids(vectors_and_gold[0], 4, start="neighbours", seed=0)
     assert again is not None
     assert again.tobytes() == seeds.tobytes()
 
 
 def test_a_sample_and_a_seed_beyond_32_bits_will_do(vectors_and_gold: Any) -> None:
     vectors, gold = vectors_and_gold
-    found = neighbour_seeds(vectors, 4, seed=2**40, sample_size=130)
+    found = starting_centroids(vectors, 4, start="neighbours", seed=2**40, sample_size=130)
     assert found is not None
     assert adjusted_rand_score(gold, nearest(vectors, found)[0]) == 1
 
@@ -74,25 +73,31 @@ def test_what_most_layouts_separate_is_separated_whatever_their_scale() -> None:
     assert adjusted_rand_score(halves, kmeans(joined, 2, seed=0).labels) == 1
 
 
-def test_a_start_by_consensus_joins_three_layouts(vectors_and_gold: Any) -> None:
+def test_a_start_by_consensus_is_in_every_blob(vectors_and_gold: Any) -> None:
     vectors, gold = vectors_and_gold
     started = starting_centroids(vectors, 4, start="consensus", seed=0)
-    joined = neighbour_seeds(vectors, 4, seed=0, n_layouts=3)
     assert started is not None
-    assert joined is not None
-    assert started.tobytes() == joined.tobytes()
     assert adjusted_rand_score(gold, nearest(vectors, started)[0]) == 1
     assert starting_centroids(vectors, 4, start="k-means++", seed=0) is None
 
 
+def test_a_consensus_is_not_the_first_of_its_layouts() -> None:
+    noise = np.random.default_rng(0).normal(size=(130, 16)).astype(np.float32)
+    by_consensus = starting_centroids(noise, 6, start="consensus", seed=0)
+    by_layout = starting_centroids(noise, 6, start="neighbours", seed=0)
+    assert by_consensus is not None
+    assert by_layout is not None
+    assert by_consensus.tobytes() != by_layout.tobytes()
+
+
 @pytest.mark.parametrize(("each", "n_clusters"), [(29, 4), (40, 1), (40, 81)])
 def test_there_are_none_where_a_graph_has_nothing_to_tell(blobs: Any, each: int, n_clusters: int) -> None:
-    assert neighbour_seeds(blobs(4, each)[0], n_clusters, seed=0) is None
+    assert starting_centroids(blobs(4, each)[0], n_clusters, start="neighbours", seed=0) is None
 
 
 def test_there_are_none_where_most_vectors_repeat(blobs: Any) -> None:
     few, _ = blobs(10, 1)
-    assert neighbour_seeds(np.repeat(few, 30, axis=0), 4, seed=0) is None
+    assert starting_centroids(np.repeat(few, 30, axis=0), 4, start="neighbours", seed=0) is None
 
 
 def test_adaptive_clustering_starts_at_those_of_its_codes(vectors_and_gold: Any) -> None:
@@ -100,7 +105,7 @@ def test_adaptive_clustering_starts_at_those_of_its_codes(vectors_and_gold: Any)
     settings = AdaptiveSettings(layers="16-4", start="neighbours", cluster_epochs=0, autoencoder_epochs=5)
     mapping = pretrain(vectors, settings=settings, seed=0).mapping
     codes = mapping(vectors)
-    started = kmeans(codes, 4, seed=0, starts=neighbour_seeds(codes, 4, seed=0))
+    started = kmeans(codes, 4, seed=0, starts=starting_centroids(codes, 4, start="neighbours", seed=0))
     found = adapt(vectors, 4, mapping, settings=settings, seed=0)
     assert found.centroids.tobytes() == started.centroids.tobytes()
     assert adjusted_rand_score(gold, found.labels) == 1

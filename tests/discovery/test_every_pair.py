@@ -143,7 +143,7 @@ def test_a_precision_after_earlier_runs_is_refused(found: Discovery, pairs: list
 def test_where_nothing_is_kept_it_says_what_to_change(
     pairs: list[RelationInstance], encoder: TransformerEncoder
 ) -> None:
-    with pytest.raises(InputError, match=r"express no relation, and 0 are left .* give a lower --precision"):
+    with pytest.raises(InputError, match=r"none is sure enough .* of 100%; .* give a lower --precision"):
         discover(pairs, precision=1.0, encoder=encoder)
 
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from relscout.core.instances import Fact, Mention, Polarity, RelationInstance, Triple
 from relscout.core.seeding import generator
-from relscout.discovery.relation import MOST_CONFIDENT, find_facts, forward_name
+from relscout.discovery.relation import MOST_CONFIDENT, Assignments, fact_counts, find_facts, forward_name
+from relscout.text.entities import merge_mentions
 
 
 def triple(
@@ -172,3 +175,27 @@ def test_a_fact_says_what_its_surest_sentences_say() -> None:
 
 def test_an_inverse_relation_has_no_phrase_that_would_read_backwards() -> None:
     assert only(replace(turned(3), phrase="run by")).phrase == ""
+
+
+def test_facts_are_counted_without_being_made() -> None:
+    triples = [
+        triple(),
+        triple(verb="heads"),
+        turned(1),
+        triple("Bob", polarity="negated"),
+        triple("IBM", "IBM", types=("ORG", "ORG")),
+        triple("Bob", tail="Apple"),
+        triple("Bob", relation="left (inverse)", relation_id=2, verb="left"),
+        triple("Bob", tail="Apple", relation="left (inverse)", relation_id=2, verb="left"),
+    ]
+    no_relation = triple("Eve").instance
+    instances = [*(each.instance for each in triples), no_relation]
+    assignments = Assignments(
+        instances,
+        np.array([*(each.relation_id for each in triples), -1]),
+        np.ones(len(instances), dtype=np.float32),
+        polarities=[*(each.polarity for each in triples), "asserted"],
+    )
+    names = {each.relation_id: each.relation for each in triples}
+    counts = fact_counts(assignments, names, merge_mentions(instances))
+    assert counts == Counter(fact.relation_id for fact in find_facts(triples).facts) == {0: 2, 2: 2}

@@ -178,3 +178,58 @@ def test_a_place_of_a_place_lies_in_it(pipeline: SpacyPipeline, text: str) -> No
     start, place = text.index("Rift"), text.index("Kenya")
     instance = RelationInstance(text, Mention(start, start + 11, "LOC"), Mention(place, place + 5, "GPE"))
     assert said(with_syntax([instance], pipeline=pipeline), [0]) == ["located in"]
+
+
+def pair(
+    pipeline: SpacyPipeline, text: str, head: str, tail: str, kinds: str = "PERSON ORG"
+) -> RelationInstance:
+    spans = [
+        Mention(text.index(name), text.index(name) + len(name), kind)
+        for name, kind in zip((head, tail), kinds.split(), strict=True)
+    ]
+    return with_syntax([RelationInstance(text, *spans)], pipeline=pipeline)[0]
+
+
+@pytest.mark.parametrize(
+    ("texts", "kinds"),
+    [
+        (("Ida Kron was hired by Nordvik.", "Ida Kron was hired from Nordvik."), "PERSON ORG"),
+        (("Ida Kron sued Nordvik.", "Ida Kron was sued by Nordvik."), "PERSON ORG"),
+    ],
+)
+def test_opposite_prepositions_are_different_relations(
+    pipeline: SpacyPipeline, texts: tuple[str, str], kinds: str
+) -> None:
+    pairs = [pair(pipeline, text, "Ida Kron", "Nordvik", kinds) for text in texts]
+    _, assignments, _ = refine(
+        [relation(0, "associated with", 2, mixed=True)], assigned(pairs, [0, 0]), free=1
+    )
+    assert len(set(assignments.relation_ids.tolist())) == 2
+
+
+def test_places_of_birth_are_one_relation(pipeline: SpacyPipeline) -> None:
+    texts = ("Ida Kron was born in Paris.", "Ida Kron was born near Paris.")
+    pairs = [pair(pipeline, text, "Ida Kron", "Paris", "PERSON GPE") for text in texts]
+    _, assignments, _ = refine(
+        [relation(0, "associated with", 2, mixed=True)], assigned(pairs, [0, 0]), free=1
+    )
+    assert len(set(assignments.relation_ids.tolist())) == 1
+
+
+@pytest.mark.parametrize("supporters", [1, 3])
+def test_in_a_small_run_a_name_needs_support_before_others_get_it(
+    instances: list[RelationInstance], pipeline: SpacyPipeline, supporters: int
+) -> None:
+    silent = pair(pipeline, "Here are Ida Kron, and also Paris.", "Ida Kron", "Paris", "PERSON GPE")
+    given = [*instances[:supporters], silent]
+    relations, assignments, refinement = refine(
+        [relation(0, "born in", len(given), share=1.0)], assigned(given, [0] * len(given)), free=1
+    )
+    names = {each.id: each.name for each in relations}
+    expected = "born in" if supporters == 3 else "associated with (PER – LOC)"
+    assert names[int(assignments.relation_ids[-1])] == expected
+    again = Refinement.from_json(refinement.as_json())
+    assert (
+        again.applied(given, np.zeros(len(given), dtype=np.int64)).tolist()
+        == assignments.relation_ids.tolist()
+    )

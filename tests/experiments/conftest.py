@@ -124,7 +124,7 @@ def of_tacred(relation: str, numbers: Iterable[int]) -> list[dict[str, Any]]:
             "subj_type": "PERSON",
             "obj_start": 2,
             "obj_end": 2,
-            "obj_type": "CITY",
+            "obj_type": ("CITY", "COUNTRY")[number % 2],
             "relation": relation,
         }
         for number in numbers

@@ -34,6 +34,23 @@ def test_the_presets_of_the_floor_are_there():
     assert {"kmeans-bundled", "kmeans-fewrel", "kmeans-fewrel-nyt", "kmeans-nytfb"} <= set(presets())
 
 
+@pytest.mark.parametrize("name", presets())
+def test_the_published_march_stands_next_to_the_hybrid_model_that_it_is(name):
+    read = preset(name)
+    published = {row.row for row in read.published if not row.reference} & {"March", "VAE"}
+    assert all(read.settings_of(read.row(row)).get("bilinear") is True for row in published)
+
+
+@pytest.mark.parametrize(
+    "name", ["rocore-news", "rocore-web", "rocore-web-back", "rocore-fewrel-to-tacred-paper"]
+)
+def test_across_domains_both_networks_of_rsn_run_next_to_rocore(name):
+    """RoCORE, tables 4 and 6."""
+    read = preset(name)
+    assert [row.name for row in read.rows][:4] == ["frozen + k-means", "RSN", "RSN-BERT", "RoCORE"]
+    assert read.settings_of(read.row("RSN"))["reads"] == "words"
+
+
 def test_a_preset_of_the_user_is_called_like_its_file(written, description):
     assert preset(written(description)).name == "small"
 

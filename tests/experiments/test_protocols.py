@@ -151,6 +151,31 @@ def test_the_rare_relations_of_tacred_are_novel_and_partly_scored_unseen(tacred_
     assert ids(task.fitted).isdisjoint(ids(task.scored))
 
 
+def test_all_related_pairs_of_tacred_are_clustered_and_scored(tacred_data):
+    task = load("tacred-unsupervised", tacred_data)
+    assert task.labeled is None
+    assert ids(task.fitted) == ids(task.scored)
+    assert len(task.scored) == 3 * 12 + 10 * 6
+    assert task.n_gold == 13
+
+
+def test_incremental_learning_on_tacred_and_fewrel_scores_a_fifth_of_both_sides(tacred_data):
+    frequent, rare = {f"frequent {n}" for n in range(3)}, {f"rare {n}" for n in range(10)}
+    training, novel = {f"P{1000 + n}" for n in range(4)}, {"P19", "P108", "P800"}
+    for name, known, others in (
+        ("tacred-incremental", frequent, rare),
+        ("fewrel-full-incremental", training, novel),
+    ):
+        task = load(name, tacred_data)
+        assert (relations(task.labeled), relations(task.fitted)) == (known, others)
+        assert relations(task.scored) == known | others
+        assert task.mixed
+        assert task.n_gold == len(others)
+        whole = len(task.labeled) + len(task.fitted) + len(task.scored)
+        assert len(task.scored) == pytest.approx(whole / 5, abs=len(known | others))
+        assert ids(task.scored).isdisjoint(ids(task.labeled) | ids(task.fitted))
+
+
 def test_the_split_of_tacred_depends_on_neither_the_names_of_relations_nor_the_order(tacred_data):
     before = load("tacred-transfer", tacred_data)
     for part in ("train", "dev", "test"):
@@ -204,6 +229,19 @@ def test_wrong_records_of_nyt_fb_are_left_out_and_told(tmp_path):
     assert ids(task.scored) < ids(task.fitted)
     (note,) = task.notes
     assert note.startswith("nyt_fb/train_sentence.json: 1 of 2 records left out; the first, record 2: ")
+
+
+def test_the_sample_of_nyt_fb_may_be_clustered_with_labels_of_wikipedia(transfer_data):
+    folder = transfer_data / "nyt_fb"
+    folder.mkdir()
+    for part, person in (("train", "Ada"), ("validate", "Bob")):
+        text = f"<e1:PERSON> {person} </e1:PERSON> lives in <e2:CITY> Rome </e2:CITY>"
+        (folder / f"{part}_sentence.json").write_text(json.dumps([text]))
+        (folder / f"{part}_label_id.json").write_text("[3]")
+    task, without = (load(name, transfer_data) for name in ("wikipedia-to-nytfb", "nytfb-unsupervised"))
+    assert (task.fitted, task.scored) == (without.fitted, without.scored)
+    assert without.labeled is None
+    assert relations(task.labeled) == {f"relation {n:02}" for n in range(20)} | {"novel P19"}
 
 
 def test_t_rex_is_read_from_all_files_of_its_folder(tmp_path):

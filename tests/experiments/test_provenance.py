@@ -7,7 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from relscout.lab.records import commit, date, machine, measured, versions
+from relscout.discovery import versions
+from relscout.lab.records import commit, date, machine, measured
 
 
 def test_time_is_that_of_the_block():

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from relscout.encoders import VectorCache
-from relscout.lab.preset import preset
+from relscout.lab.preset import learns_from_no_labels, preset
 from relscout.lab.records import Record, read_records
 from relscout.lab.runner import run_preset
 from relscout.lab.schema import Preset
@@ -72,6 +72,33 @@ def test_ablations_have_the_columns_too(tiny_bert: Path, tacred_data: Path, tmp_
     assert all("last_epoch" in record["scores"] for record in of_rocore)
 
 
+BASELINES = ["HAC", "RW-HAC", "VAE", "EType+", "SelfORE"]
+
+
+@pytest.mark.parametrize("name", ["rocore-tacred-paper", "rocore-fewrel-full-paper", "rocore-fewrel-minilm"])
+def test_the_baselines_of_table_2_learn_from_no_labels(name: str) -> None:
+    without = [row.name for row in preset(name).rows if learns_from_no_labels(row)]
+    assert without == ["frozen + k-means", *BASELINES]
+
+
+def test_baselines_without_use_for_labels_run_next_to_rocore(
+    tiny_bert: Path, tacred_data: Path, tmp_path: Path
+) -> None:
+    shipped = preset("rocore-tacred-paper")
+    quick: dict[str, dict[str, Any]] = {
+        "march": {"epochs": 1},
+        "etype-plus": {"steps": 2, "n_init": 1},
+        "selfore": {"classification": False, "cluster_epochs": 1, "autoencoder_steps": 1},
+    }
+    rows = tuple(replace(shipped.row(name), encoder={}) for name in BASELINES)
+    # as many relations as the stand-in has pairs of entity types
+    experiment = replace(small(shipped.name, tiny_bert), rows=rows, settings=quick, n_relations=2)
+    records = run(experiment, tacred_data, tmp_path / "results.jsonl", BASELINES)
+    assert [(record["row"], record["labeled"], record["scored"]) for record in records] == [
+        (row, 0, 9) for row in BASELINES
+    ]
+
+
 def test_a_sweep_over_relations_keeps_the_number_of_instances(
     tiny_bert: Path, tacred_data: Path, tmp_path: Path
 ) -> None:
@@ -126,3 +153,26 @@ def test_the_rows_of_table_2_are_run_on_the_same_instances_as_rocore() -> None:
     assert shipped.protocol == "fewrel-transfer"
     assert shipped.settings_of(shipped.row("RSN"))["reads"] == "words"
     assert not [one.row for one in shipped.published if one.reference]
+
+
+def test_figure_4_stands_next_to_a_classifier_with_labels_of_all_relations(
+    tiny_bert: Path, tacred_data: Path, tmp_path: Path
+) -> None:
+    shipped, of_fewrel = preset("rocore-tacred-incremental-paper"), preset("rocore-fewrel-incremental-paper")
+    assert (shipped.rows, shipped.sweep) == (of_fewrel.rows, of_fewrel.sweep)
+    assert shipped.settings["rocore"]["incremental"]
+    assert shipped.sweep is not None
+    quick = {"rocore": QUICK, "classifier": {"epochs": 1}}
+    rows = tuple(replace(row, settings=quick[row.method]) for row in shipped.rows)
+    encoding = {**shipped.encoder, "model": str(tiny_bert), "pooling": "span-max@2"}
+    experiment = replace(
+        shipped, rows=rows, encoder=encoding, figures=(), sweep=replace(shipped.sweep, values=(0.5,))
+    )
+    records = run(experiment, tacred_data, tmp_path / "results.jsonl", [row.name for row in rows])
+    scores = {
+        (record["row"], bool(record["variation"])): record["scores"]["open_world"] for record in records
+    }
+    assert set(scores) == {(row.name, varied) for row in rows for varied in (False, True)}
+    assert all(0 <= found["novel_accuracy"] <= 1 for found in scores.values())
+    labeled = {(record["row"], bool(record["variation"])): record["labeled"] for record in records}
+    assert labeled["RoCORE", True] < labeled["RoCORE", False] < labeled["labels of all relations", False]

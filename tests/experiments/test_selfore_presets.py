@@ -126,6 +126,78 @@ def test_the_sweep_over_pseudo_labels_covers_the_whole_method_and_both_ways_of_m
     assert [row[1].text for row in shown.rows] == ["8", "8"]
 
 
+TABLE_1 = (
+    ["rel-LDA", "rel-LDA-full", "March", "UIE-March", "UIE-PCNN", "UIE-BERT"],
+    ["SelfORE w/o classification", "SelfORE w/o adaptive clustering", "SelfORE"],
+)
+
+
+@pytest.fixture
+def trex(tmp_path: Path) -> Path:
+    """A data folder with 24 sentences of T-REx, of three relations between entities that occur in several."""
+    people, places = ("Ada", "Bob", "Carl", "Dora"), ("Rome", "Oslo")
+    phrases = {"P19": "was born in", "P937": "works near", "P20": "died at"}
+    documents = []
+    for property, phrase in phrases.items():
+        for person in people:
+            for place in places:
+                text = f"{person} {phrase} {place} ."
+                start = text.index(place)
+                entity = {"uri": "http://www.wikidata.org/entity/"}
+                triple = {
+                    "sentence_id": 0,
+                    "predicate": {"uri": f"http://www.wikidata.org/prop/direct/{property}"},
+                    "subject": {**entity, "boundaries": [0, len(person)], "surfaceform": person},
+                    "object": {**entity, "boundaries": [start, start + len(place)], "surfaceform": place},
+                }
+                for end, name in (
+                    ("subject", f"Q{people.index(person)}"),
+                    ("object", f"Q9{places.index(place)}"),
+                ):
+                    triple[end]["uri"] += name
+                documents.append(
+                    {
+                        "docid": text,
+                        "text": text,
+                        "sentences_boundaries": [[0, len(text)]],
+                        "triples": [triple],
+                    }
+                )
+    (tmp_path / "data" / "trex-spo").mkdir(parents=True)
+    (tmp_path / "data" / "trex-spo" / "documents.json").write_text(json.dumps(documents))
+    return tmp_path / "data"
+
+
+@pytest.mark.parametrize("data", ["nytfb", "trex-spo", "trex-ds"])
+def test_every_system_of_table_1_has_a_row_and_a_published_one(data: str) -> None:
+    shipped = preset(f"selfore-{data}-paper")
+    names = [name for part in TABLE_1 for name in part]
+    assert [row.name for row in shipped.rows] == ["frozen + k-means", *names]
+    assert [(published.row, published.reference) for published in shipped.published] == [
+        (name, False) for name in names
+    ]
+
+
+def test_every_row_of_table_1_runs_on_a_stand_in_for_t_rex(
+    tiny_bert: Path, trex: Path, tmp_path: Path
+) -> None:
+    quick = {name: {"epochs": 1, "annotate": False} for name in ("march", "uie-march")}
+    quick |= {"rel-lda": {"n_init": 1, "annotate": False}, "selfore": {**QUICK, "max_loops": 1}}
+    quick |= {name: {"epochs": 1} for name in ("uie-pcnn", "uie-bert")}
+    shipped = preset("selfore-trex-spo-paper")
+    rows = tuple(
+        replace(row, settings={**row.settings, **quick[row.method]})
+        for row in shipped.rows
+        if row.name not in ("frozen + k-means", "SelfORE w/o classification")
+    )
+    encoding = {"model": str(tiny_bert), "marking": "markers", "pooling": "start"}
+    changes: dict[str, Any] = {"sweep": None, "figures": (), "n_relations": 3, "encoder": encoding}
+    records = run(replace(shipped, rows=rows, **changes), trex, tmp_path / "results.jsonl")
+    assert [record["row"] for record in records] == [row.name for row in rows]
+    assert all((record["instances"], record["scored"]) == (24, 24) for record in records)
+    assert {relation["gold"] for record in records for relation in record["names"]} <= {"P19", "P937", "P20"}
+
+
 def test_names_of_a_row_that_is_not_there_are_refused(tmp_path: Path) -> None:
     described = {
         "title": "Names",

@@ -317,6 +317,15 @@ def test_found_relations_are_listed_by_size_with_their_gold_relation():
     assert names_tables(Measured(preset(), [second]), ["frozen"]) == []
 
 
+def test_gold_relations_are_listed_by_their_names_where_these_are_known():
+    names = [{"name": gold, "size": 1, "gold": gold, "share": 1.0} for gold in ("P26", "P25", "sport", "P1")]
+    measured = Measured(
+        preset(gold_names={"P26": "spouse", "P25": "parent", "sport": "sport"}), [record(names=names)]
+    )
+    (listed,) = names_tables(measured, gold_names={"P25": "mother"})
+    assert [row[2].text for row in listed.rows] == ["spouse (P26)", "mother (P25)", "sport", "P1"]
+
+
 def test_the_most_frequent_ngram_stands_next_to_our_name_where_it_was_recorded() -> None:
     names = [
         {"name": "near", "size": 2, "gold": None, "share": 0.0, "ngram": None},

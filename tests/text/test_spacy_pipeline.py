@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import spacy
+from spacy.tokens import Doc
 
 from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.text import MarkedSentence, Passage
-from relscout.text.spacy_pipeline import NounChunks, SpacyPipeline
+from relscout.text.spacy_pipeline import NounChunks, SpacyPipeline, marked_sentences
 
 TEXT = "Ida Kron runs Acme. Acme makes glue."
 
@@ -217,3 +218,33 @@ def test_a_noun_phrase_has_the_type_of_its_entity(default: SpacyPipeline) -> Non
 def test_noun_phrases_need_a_parser(saved: Path) -> None:
     with pytest.raises(SettingError, match="need a pipeline with a parser"):
         NounChunks(SpacyPipeline.load(str(saved)))
+
+
+@pytest.mark.parametrize(
+    ("words", "tags", "kind", "expected"),
+    [
+        (["Charles", "I", "of"], ["PROPN", "PROPN", "ADP"], "PERSON", "Charles I"),
+        (["Acme", "&"], ["PROPN", "CCONJ"], "ORG", "Acme"),
+        (
+            ["War", "of", "the", "Pacific", "."],
+            ["PROPN", "ADP", "DET", "PROPN", "PUNCT"],
+            "EVENT",
+            "War of the Pacific",
+        ),
+        (["Acme", "Inc."], ["PROPN", "PROPN"], "ORG", "Acme Inc."),
+        (["What", "We", "Live", "for"], ["PRON", "PRON", "VERB", "ADP"], "WORK_OF_ART", "What We Live for"),
+        (["of"], ["ADP"], "ORG", "of"),
+    ],
+)
+def test_a_name_ends_before_a_stray_word_or_mark(
+    words: list[str], tags: list[str], kind: str, expected: str
+) -> None:
+    doc = Doc(
+        spacy.blank("en").vocab,
+        words=words,
+        pos=tags,
+        ents=[f"B-{kind}", *[f"I-{kind}"] * (len(words) - 1)],
+        sent_starts=[True, *[False] * (len(words) - 1)],
+    )
+    (sentence,) = marked_sentences(doc, Passage(doc.text))
+    assert [mention.surface(sentence.text) for mention in sentence.mentions] == [expected]

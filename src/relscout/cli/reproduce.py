@@ -286,6 +286,10 @@ def table(
         typer.Option("--all-scores", help="Add B³ precision and recall, homogeneity and completeness."),
     ] = False,
     names: Annotated[bool, typer.Option("--names", help="List the discovered relations instead.")] = False,
+    gold_names: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON {id: name} of the gold relations in these lists."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Output file.", show_default="standard output"),
@@ -299,20 +303,22 @@ def table(
     RoCORE's code does). Where labelled and novel relations are mixed, open-world scores both separately. The values of
     a sweep have a table of their own.
     """
+    from relscout.io.readers.source import RelationNames
     from relscout.io.writers.textfile import text_file
     from relscout.lab.table_formats import FORMATS
     from relscout.lab.tables import names_tables, protocols_table, supervised_table
 
     if out is not None:
         check_file(out)
+    known = None if gold_names is None else RelationNames.load(gold_names).names
     measured, *more = _measured(name, results)
     if names:
-        tables = _names(measured)
+        tables = _names(measured, known)
     elif _finds_relations(measured):
         scorings: list[str] = _scorings(measured) if scoring == "all" else [scoring]
         tables = _scores(measured, scorings, all_scores=all_scores)
         if scoring == "all" and measured.preset.names:
-            tables += names_tables(measured, measured.preset.names)
+            tables += names_tables(measured, measured.preset.names, gold_names=known)
     elif scoring == "all":
         tables = [supervised_table(result, all_scores=all_scores) for result in (measured, *more)]
         if more and _is_supervised(measured):
@@ -428,10 +434,10 @@ def _scores(measured: Measured, scorings: list[str], *, all_scores: bool) -> lis
     return tables
 
 
-def _names(measured: Measured) -> list[TableLayout]:
+def _names(measured: Measured, gold_names: Mapping[str, str] | None) -> list[TableLayout]:
     from relscout.lab.tables import names_tables
 
-    if not (tables := names_tables(measured)):
+    if not (tables := names_tables(measured, gold_names=gold_names)):
         raise InputError(f"no run of preset {measured.preset.name!r} has discovered relations to list")
     return tables
 

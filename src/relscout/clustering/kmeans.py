@@ -37,8 +37,12 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
 
+_Floats = TypeVar("_Floats", np.float32, np.float64)
+
 #: Number of vectors in memory at a time.
 CHUNK = 16_384
+#: Number of vectors that are scaled at a time.
+_SCALED = 4096
 #: Squared distances below this share of the squared lengths are within float32 rounding.
 _RESOLUTION = 1e-6
 
@@ -206,6 +210,14 @@ def means(
     return (sums / np.maximum(counts, 1)[:, None]).astype(np.float32)
 
 
+def unit_length(vectors: NDArray[_Floats]) -> NDArray[_Floats]:
+    """Scale vectors (N, D), float32 or float64, to unit length, in place, and return them; zeros stay zeros."""
+    for start in range(0, len(vectors), _SCALED):
+        rows = vectors[start : start + _SCALED]
+        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return vectors
+
+
 def _empty(labels: NDArray[np.int64], n_clusters: int) -> NDArray[np.int64]:
     return np.flatnonzero(np.bincount(labels, minlength=n_clusters) == 0)
 
@@ -340,27 +352,32 @@ _APART = 1_000_003
 _Result = TypeVar("_Result")
 
 
-def neighbour_seeds(
+#: Starts at the parts of the neighbour graph (by the consensus of several layouts, one, or its eigenvectors), or at
+#: distant vectors.
+Start = Literal["consensus", "neighbours", "spectral", "k-means++"]
+
+
+def starting_centroids(
     vectors: Vectors,
     n_clusters: int,
     *,
+    start: Start,
     seed: int,
     n_init: int = 10,
     sample_size: int = _SEEDING_SAMPLE,
-    n_layouts: int = 1,
-    spectral: bool = False,
 ) -> NDArray[np.float32] | None:
-    """Return starts for k-means (K, D), float32, or ``None`` if there are too few vectors for a neighbour graph.
+    """Return where k-means starts (K, D), float32; ``None`` for k-means++, also if a neighbour graph says too little.
 
     Args:
         vectors: (N, D) float32.
-        n_clusters: K; above half the number of vectors, the graph carries no information.
+        n_clusters: K, from 1 to N; above half the number of vectors, the graph carries no information.
+        start: Where k-means starts.
         seed: Draws the sample and the layouts, which run on one thread and are repeatable.
         n_init: Number of starts of k-means for each layout.
         sample_size: Maximum number of vectors.
-        n_layouts: Number of layouts, at least 1; with several, the partition is their consensus.
-        spectral: Whether the layout is made of eigenvectors of the graph, instead of by UMAP; there is one then.
     """
+    if start == "k-means++":
+        return None
     if len(vectors) > sample_size:
         chosen = generator(seed, "neighbour seeds").choice(len(vectors), sample_size, replace=False)
         sample = taken(vectors, np.sort(chosen))
@@ -376,15 +393,14 @@ def neighbour_seeds(
     directions = strongest_directions(sample, _COMPONENTS)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if spectral:
+        if start == "spectral":
             layouts = [spectral_layout(directions, _DIMENSIONS, n_neighbours=_NEIGHBOURS)]
         else:
-            layouts = in_own_thread(
-                lambda: [_layout(directions, seed + _APART * number) for number in range(n_layouts)]
-            )
-    joined = layouts[0] if n_layouts == 1 else side_by_side(layouts)
+            seeds = [seed + _APART * number for number in range(_LAYOUTS if start == "consensus" else 1)]
+            layouts = in_own_thread(lambda: [_layout(directions, each) for each in seeds])
+    joined = side_by_side(layouts) if start == "consensus" else layouts[0]
     # in more dimensions, k-means needs more starts to settle in the same partition
-    parts = kmeans(joined, n_clusters, seed=seed, n_init=n_init * n_layouts)
+    parts = kmeans(joined, n_clusters, seed=seed, n_init=n_init * len(layouts))
     return means(sample, parts.labels, n_clusters)
 
 
@@ -438,31 +454,6 @@ def side_by_side(layouts: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Return L layouts (N, d) side by side (N, L · d), float32, each centred and of mean square 1."""
     centred = [layout - layout.mean(axis=0) for layout in layouts]
     return np.hstack([layout / max(float(layout.std()), 1e-12) for layout in centred])
-
-
-#: Starts at the parts of the neighbour graph (by the consensus of several layouts, one, or its eigenvectors), or at
-#: distant vectors.
-Start = Literal["consensus", "neighbours", "spectral", "k-means++"]
-
-
-def starting_centroids(
-    vectors: Vectors, n_clusters: int, *, start: Start, seed: int, n_init: int = 10
-) -> NDArray[np.float32] | None:
-    """Return where k-means starts (K, D), float32; ``None`` for k-means++.
-
-    Args:
-        vectors: (N, D) float32.
-        n_clusters: K, from 1 to N.
-        start: Where k-means starts.
-        seed: Random seed.
-        n_init: Number of starts of k-means for each layout.
-    """
-    if start == "k-means++":
-        return None
-    n_layouts = _LAYOUTS if start == "consensus" else 1
-    return neighbour_seeds(
-        vectors, n_clusters, seed=seed, n_init=n_init, n_layouts=n_layouts, spectral=start == "spectral"
-    )
 
 
 def started_kmeans(

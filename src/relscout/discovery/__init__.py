@@ -505,7 +505,7 @@ def run_record(
         **(choice or {}),
         "warnings": [*warnings, *estimator.report_.get("warnings", [])],
         "seconds": {step: round(value, 3) for step, value in seconds.items()},
-        "versions": _versions(),
+        "versions": versions(*_PACKAGES),
     }
 
 
@@ -530,9 +530,10 @@ def _labelled_counts(labeled: Sequence[RelationInstance]) -> dict[str, int]:
     return {"labelled": len(labeled), "labelled_relations": len({instance.relation for instance in labeled})}
 
 
-def _versions() -> dict[str, str]:
+def versions(*packages: str) -> dict[str, str]:
+    """Return the versions of Python and of installed packages; ``unknown`` for one that is not installed."""
     installed = {"python": platform.python_version()}
-    for package in _PACKAGES:
+    for package in packages:
         try:
             installed[package] = version(package)
         except PackageNotFoundError:

@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import unit_length
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
 from relscout.discovery.relation import Assignments, Relation
@@ -75,7 +76,7 @@ class Transfer:
 
     def nearest(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Return the relation of the most similar judged sentence of each vector (N, D), and the cosine, each (N,)."""
-        likeness = _unit(vectors) @ self.vectors.T  # (N, J)
+        likeness = unit_length(vectors.copy()) @ self.vectors.T  # (N, J)
         return np.array(self.relations, dtype=np.int64)[likeness.argmax(axis=1)], likeness.max(axis=1)
 
 
@@ -198,11 +199,6 @@ def _unpacked(texts: Sequence[str]) -> NDArray[np.float32]:
     return np.array([np.frombuffer(base64.b64decode(text), "<f4") for text in texts], dtype=np.float32)
 
 
-def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32)
-
-
 def rows_of(assignments: Assignments, ids: Collection[str]) -> NDArray[np.int64]:
     """Return the rows of instances, in order.
 
@@ -239,26 +235,23 @@ def assigned(
             confidence. ``None`` if a person judged the instances themselves: then confidence and relatedness are
             certain.
     """
-    ids, confidences = assignments.relation_ids.copy(), assignments.confidences.copy()
-    touched = {*ids[rows].tolist(), *answers.tolist()}
-    ids[rows], confidences[rows] = answers, 1.0 if likeness is None else np.minimum(likeness, 1)
-    related = None if assignments.related is None else assignments.related.copy()
-    if related is not None and likeness is None:
-        related[rows] = answers >= 0
-    polarities, phrases = list(assignments.polarity_values()), list(assignments.phrase_values())
-    for row, answer in zip(rows.tolist(), answers.tolist(), strict=True):
-        polarities[row] = "asserted" if answer < 0 else polarity(assignments.instances[row])
-        if assignments.relation_ids[row] != answer:
-            phrases[row] = ""  # it names the other relation
-    changed = replace(
-        assignments,
-        relation_ids=ids,
-        confidences=confidences,
-        related=related,
-        polarities=None if all(value == "asserted" for value in polarities) else polarities,
-        phrases=phrases if any(phrases) else None,
+    before, phrases = assignments.relation_ids[rows].tolist(), assignments.phrase_values()
+    listed = list(zip(rows.tolist(), before, answers.tolist(), strict=True))
+    changed = assignments.with_rows(
+        rows,
+        relation_ids=answers,
+        confidences=np.ones(len(rows), np.float32) if likeness is None else np.minimum(likeness, 1),
+        polarities=(
+            "asserted" if new < 0 else polarity(assignments.instances[row]) for row, _, new in listed
+        ),
+        # a phrase names the relation before
+        phrases=(phrases[row] if old == new else "" for row, old, new in listed),
     )
-    return described_again(relations, changed, touched), changed
+    if assignments.related is not None and likeness is None:
+        related = assignments.related.copy()
+        related[rows] = answers >= 0
+        changed = replace(changed, related=related)
+    return described_again(relations, changed, {*before, *answers.tolist()}), changed
 
 
 def judge(
@@ -339,7 +332,7 @@ def transfer(
     by_id = {instance.id: instance for instance in instances}
     # independent of the order in which they were judged
     named = sorted(judged)
-    vectors = _unit(transform([by_id[id] for id in named]))
+    vectors = unit_length(transform([by_id[id] for id in named]))
     made = Transfer(least, tuple(judged[id] for id in named), vectors)
     rows = np.array(
         [row for row in np.flatnonzero(ids >= 0).tolist() if instances[row].id not in judged], dtype=np.int64
@@ -399,8 +392,9 @@ def split(
     for rows in members:
         # independent of the order of the input
         chosen = sorted((assignments.instances[row] for row in rows.tolist()), key=lambda each: each.id)
-        centres.append(_unit(transform(chosen[:_CENTRAL]).mean(axis=0)))
-    return (*rest, *fresh), changed, Split(relation.id, numbers, np.array(centres, dtype=np.float32))
+        centres.append(transform(chosen[:_CENTRAL]).mean(axis=0))
+    made = Split(relation.id, numbers, unit_length(np.array(centres, dtype=np.float32)))
+    return (*rest, *fresh), changed, made
 
 
 def fresh(id: int, name: str) -> Relation:

@@ -16,12 +16,12 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import unit_length
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.discovery.result import Discovery
 from relscout.io.shards import take
-from relscout.methods.vectors import unit_length
 
 #: Pairs of the run, of new text, and the least of a relation that are encoded.
 _MOST, _LEAST = 2_000, 10

@@ -29,6 +29,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import unit_length
 from relscout.core.instances import Match, Mention, RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.discovery.relation import Relation
@@ -257,17 +258,16 @@ def _encoded(
     every = [*others, *(text for several in of_relations.values() for texts in several for text in texts)]
     distinct = sorted({text for text in every if text.strip()})
     encoder = TransformerEncoder(EncoderSettings(BUNDLED, marking="none", pooling="sentence"), cache=cache)
-    vectors = encoder.encode([_as_instance(text) for text in distinct], progress=progress)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors = (vectors / np.where(lengths > 0, lengths, 1)).astype(np.float32)
+    vectors = unit_length(encoder.encode([_as_instance(text) for text in distinct], progress=progress))
     row_of = {text: row for row, text in enumerate(distinct)}
 
     def mean_of(texts: Sequence[str]) -> Array:
         rows = [row_of[text] for text in texts if text in row_of]
-        mean = vectors[rows].mean(axis=0) if rows else np.zeros(vectors.shape[1], dtype=np.float32)
-        return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), dtype=np.float32)
+        return vectors[rows].mean(axis=0) if rows else np.zeros(vectors.shape[1], dtype=np.float32)
 
-    queries = {what: np.stack([mean_of(texts) for texts in of_relations[what]]) for what in KINDS}
+    queries = {
+        what: unit_length(np.stack([mean_of(texts) for texts in of_relations[what]])) for what in KINDS
+    }
     return queries, vectors, row_of
 
 

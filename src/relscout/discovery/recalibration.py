@@ -135,19 +135,14 @@ def reassigned(
         names: Names of all relations of the model, by id.
     """
     moved = np.flatnonzero(old.relation_ids != new.relation_ids)
-    ids, confidences = assignments.relation_ids.copy(), assignments.confidences.copy()
-    touched = {*ids[rows[moved]].tolist(), *new.relation_ids[moved].tolist()} - {-1}
-    ids[rows[moved]], confidences[rows[moved]] = new.relation_ids[moved], new.confidences[moved]
-    polarities, phrases = list(assignments.polarity_values()), list(assignments.phrase_values())
-    for place in moved.tolist():
-        polarities[rows[place]] = new.polarity_values()[place]
-        phrases[rows[place]] = new.phrase_values()[place]
-    changed = replace(
-        assignments,
-        relation_ids=ids,
-        confidences=confidences,
-        polarities=None if all(value == "asserted" for value in polarities) else polarities,
-        phrases=phrases if any(phrases) else None,
+    touched = {*assignments.relation_ids[rows[moved]].tolist(), *new.relation_ids[moved].tolist()} - {-1}
+    polarities, phrases = new.polarity_values(), new.phrase_values()
+    changed = assignments.with_rows(
+        rows[moved],
+        relation_ids=new.relation_ids[moved],
+        confidences=new.confidences[moved],
+        polarities=(polarities[place] for place in moved.tolist()),
+        phrases=(phrases[place] for place in moved.tolist()),
     )
     # pre-defined relations that the corpus lacked
     arrived = [fresh(id, names[id]) for id in sorted(touched - {relation.id for relation in relations})]

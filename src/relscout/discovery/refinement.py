@@ -2,7 +2,8 @@
 
 Vectors place "born in" and "died in" near each other, and rare relations end in mixed clusters. If the syntax connects
 two entities by a content word ("died in", "directed"), and enough pairs of the same coarse types share it, that word
-determines the relation. The same table is applied to new text.
+determines the relation. In a small run, a pair whose own sentence does not say the name of its relation stays only if
+several others say it. The same table is applied to new text.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ _EXAMPLES = 12
 _PLAIN = 0.75
 #: Maximum number of words of a name that its content word can represent.
 _SHORT = 2
+#: Words that change what a short name means: "signed by" and "signed from", "awarded" and "was awarded", "capital of"
+#: and "has capital", but not "born in" and "born at".
+_TURNING = frozenset(["by", "from", "to", "into", "for", "with", "against", "after", "before", "have", "be"])
+#: In a run with fewer pairs than the first step, pairs that must say the name of a relation before others get it.
+_SUPPORTERS = 3
 #: Minimum share of the connected pairs that agree with a name.
 _LEAST_SHARE = 0.35
 _VAGUE = "associated with"
@@ -57,17 +63,19 @@ class Refinement:
         table: Key → id of the relation.
         strict: Relations named by a content word. A pair with another word, which is not in the table, leaves them.
         vague: Coarse types of head and tail → relation of such pairs; without an entry, they have none.
+        thin: Name of each relation that few pairs say. A pair that does not say it leaves the relation, as above.
     """
 
     table: Mapping[Key, int]
     strict: frozenset[int] = frozenset()
     vague: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    thin: Mapping[int, str] = field(default_factory=dict)
 
     def applied(
         self,
         instances: Sequence[RelationInstance],
         relation_ids: NDArray[np.int64],
-        links: Sequence[Connection | None] | None = None,
+        links: Sequence[Explicit] | None = None,
     ) -> NDArray[np.int64]:
         """Return the refined relation of each instance (N,), int64; unrelated pairs are not changed.
 
@@ -81,14 +89,17 @@ class Refinement:
         if links is None:
             links = connections_of(instances, relation_ids)
         for row in np.flatnonzero(relation_ids != -1).tolist():
-            key = key_of(instances[row], links[row])
-            if key is None:
-                continue
-            if key in self.table:
+            key = key_of(instances[row], links[row].link)
+            relation = int(refined[row])
+            if key is not None and key in self.table:
                 refined[row] = self.table[key]
-            elif int(refined[row]) in self.strict:
-                refined[row] = self.vague.get(key[1:], -1)
+            elif relation in self.strict if key is not None else self._is_unsaid(relation, links[row]):
+                refined[row] = self.vague.get(_coarse_types(instances[row]), -1)
         return np.maximum(refined, -1)
+
+    def _is_unsaid(self, relation: int, words: Explicit) -> bool:
+        """Return whether neither a pair without an explicit connection nor enough others say a relation's name."""
+        return relation in self.thin and self.thin[relation] not in words.bare
 
     def moved(self, to: Mapping[int, int]) -> Refinement:
         """Return the refinement after relations were merged into others, or dropped (-1)."""
@@ -96,6 +107,7 @@ class Refinement:
             {key: to.get(id, id) for key, id in self.table.items()},
             frozenset(to.get(id, id) for id in self.strict) - {-1},
             {types: to.get(id, id) for types, id in self.vague.items()},
+            {id: name for id, name in self.thin.items() if id not in to},
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -104,6 +116,7 @@ class Refinement:
             "words": [[*key, id] for key, id in sorted(self.table.items())],
             "strict": sorted(self.strict),
             "vague": [[*types, id] for types, id in sorted(self.vague.items())],
+            "thin": [[id, name] for id, name in sorted(self.thin.items())],
         }
 
     @classmethod
@@ -113,7 +126,29 @@ class Refinement:
             {(str(word), str(head), str(tail)): int(id) for word, head, tail, id in values["words"]},
             frozenset(int(id) for id in values["strict"]),
             {(str(head), str(tail)): int(id) for head, tail, id in values["vague"]},
+            {int(id): str(name) for id, name in values.get("thin", [])},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Explicit:
+    """What the sentence of a pair says between head and tail.
+
+    Args:
+        link: The nearest connection with a content word; ``None`` without one.
+        bare: Names of the connections without a content word, such as ``"of"``.
+    """
+
+    link: Connection | None = None
+    bare: frozenset[str] = frozenset()
+
+
+#: A pair without syntax, or without a relation.
+_SILENT = Explicit()
+
+
+def _coarse_types(instance: RelationInstance) -> tuple[str, str]:
+    return coarse_type(instance.head.type), coarse_type(instance.tail.type)
 
 
 def key_of(instance: RelationInstance, link: Connection | None) -> Key | None:
@@ -121,8 +156,9 @@ def key_of(instance: RelationInstance, link: Connection | None) -> Key | None:
     if link is None:
         return None
     # "born in" and "born at" mean the same; "took office as" and "took a degree at" do not
-    words = link.root if len(link.name.split()) <= _SHORT else " ".join(link.key)
-    return words, coarse_type(instance.head.type), coarse_type(instance.tail.type)
+    short = len(link.name.split()) <= _SHORT
+    words = [link.root, *(word for word in link.key if word in _TURNING)] if short else link.key
+    return " ".join(words), *_coarse_types(instance)
 
 
 def without_narrow_names(relations: Sequence[Relation]) -> tuple[Relation, ...]:
@@ -166,7 +202,7 @@ def refine(
     rows: dict[Key, list[int]] = defaultdict(list)
     spelled: dict[Key, Counter[str]] = defaultdict(Counter)
     for row in np.flatnonzero(ids >= 0).tolist():
-        link = connected[row]
+        link = connected[row].link
         says = key_of(instances[row], link)
         if says is not None and link is not None:
             rows[says].append(row)
@@ -200,11 +236,17 @@ def refine(
         if (alike := _more_frequent(key, table, rows)) is not None:
             table[key] = table[alike]
     strict = frozenset(relation.id for relation in relations if _has_content_word(relation))
+    # few clusters are well separated in a small run
+    thin = _said_by_few(relations, ids, connected, rows, table) if least == 1 else {}
+    leaving = {key[1:] for key in rows if key not in table and strict.intersection(ids[rows[key]].tolist())}
+    unsaid = Refinement({}, thin=thin)
+    leaving |= {
+        _coarse_types(instances[row])
+        for row in np.flatnonzero(ids >= 0).tolist()
+        if connected[row].link is None and unsaid._is_unsaid(int(ids[row]), connected[row])
+    }
     vague: dict[tuple[str, str], int] = {}
-    for key in sorted(rows):
-        types = key[1:]
-        if key in table or types in vague or not strict.intersection(ids[rows[key]].tolist()):
-            continue
+    for types in sorted(leaving):
         known = named.get((_VAGUE, *types))
         if known is None:
             known, free = free, free + 1
@@ -215,7 +257,7 @@ def refine(
             )
             used.add(names[known])
         vague[types] = known
-    refinement = Refinement(table, strict, vague)
+    refinement = Refinement(table, strict, vague, thin)
     now = refinement.applied(instances, ids, connected)
     old = {relation.id: relation for relation in relations}
     kept = [
@@ -231,27 +273,56 @@ def refine(
     )
 
 
-def connections_of(
-    instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]
-) -> list[Connection | None]:
-    """Return the explicit connection of each instance (N); ``None`` without one, or for an unrelated pair (-1)."""
+def _said_by_few(
+    relations: Sequence[Relation],
+    ids: NDArray[np.int64],
+    connected: Sequence[Explicit],
+    rows: Mapping[Key, Sequence[int]],
+    table: Mapping[Key, int],
+) -> dict[int, str]:
+    """Return the names of the relations that fewer than some pairs say.
+
+    Args:
+        relations: The discovered relations. Names that are vague, mixed or not from the syntax need no support.
+        ids: Relation of each pair (N,); -1 for unrelated pairs.
+        connected: What each pair says (N).
+        rows: Pairs of each key.
+        table: Key → relation.
+    """
+    supporters: Counter[int] = Counter()
+    for key, id in table.items():
+        supporters[id] += len(rows[key])
+    names = {
+        relation.id: bare_name(relation.name)
+        for relation in relations
+        if not relation.mixed
+        and relation.share is not None
+        and bare_name(relation.name) not in (_VAGUE, _DATED)
+    }
+    for id, words in zip(ids.tolist(), connected, strict=True):
+        supporters[id] += id in names and words.link is None and names[id] in words.bare
+    return {id: name for id, name in names.items() if supporters[id] < _SUPPORTERS}
+
+
+def connections_of(instances: Sequence[RelationInstance], relation_ids: NDArray[np.int64]) -> list[Explicit]:
+    """Return what the sentence of each instance (N) says; nothing for an unrelated pair (-1)."""
     frames: dict[int, Frames] = {}
     return [
-        _explicit(instance, frames) if id != -1 else None
+        _explicit(instance, frames) if id != -1 else _SILENT
         for instance, id in zip(instances, relation_ids.tolist(), strict=True)
     ]
 
 
-def phrases_of(links: Sequence[Connection | None], relation_ids: NDArray[np.int64]) -> list[str] | None:
+def phrases_of(links: Sequence[Explicit], relation_ids: NDArray[np.int64]) -> list[str] | None:
     """Return the phrase between head and tail of each instance (N), such as "taught by", or ``None`` if all are empty.
 
     Args:
-        links: The connections of the instances (N), see :func:`connections_of`.
+        links: What the instances say (N), see :func:`connections_of`.
         relation_ids: Their relations (N,); instances without a relation (-1) get no phrase.
     """
     phrases = [
-        link.name if link is not None and id >= 0 and link.weight >= _PLAIN else ""
-        for link, id in zip(links, relation_ids.tolist(), strict=True)
+        words.link.name if words.link is not None and id >= 0 and words.link.weight >= _PLAIN else ""
+        for words, id in zip(links, relation_ids.tolist(), strict=True)
     ]
     return phrases if any(phrases) else None
 
@@ -306,20 +377,21 @@ def _has_content_word(relation: Relation) -> bool:
     return any(word not in STOP_WORDS for word in name.split())
 
 
-def _explicit(instance: RelationInstance, frames: dict[int, Frames]) -> Connection | None:
-    """Return the nearest connection of a pair with a content word."""
+def _explicit(instance: RelationInstance, frames: dict[int, Frames]) -> Explicit:
+    """Return the nearest connection of a pair with a content word, and the names of those without."""
     if instance.parse is None:
-        return None
+        return _SILENT
     if (date := _life_date(instance)) is not None:
-        return date
+        return Explicit(date)
     place = id(instance.parse)
     if place not in frames:
         frames[place] = Frames(instance.text, instance.parse)
     links = connections(instance, frames[place])
+    bare = frozenset(link.name for link in links if not link.root)
     rooted = next((link for link in links if link.root), None)
-    if rooted is None and any(link.name in _WHERE for link in links) and _is_place_in_place(instance):
-        return Connection("located in", (group("located"), "in"), group("located"), 0.8)
-    return rooted
+    if rooted is None and not bare.isdisjoint(_WHERE) and _is_place_in_place(instance):
+        rooted = Connection("located in", (group("located"), "in"), group("located"), 0.8)
+    return Explicit(rooted, bare)
 
 
 def _is_place_in_place(instance: RelationInstance) -> bool:

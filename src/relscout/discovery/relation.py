@@ -134,6 +134,34 @@ class Assignments:
         """Return the phrase of each instance (N), or an empty string."""
         return [""] * len(self.instances) if self.phrases is None else self.phrases
 
+    def with_rows(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        relation_ids: NDArray[np.int64],
+        confidences: NDArray[np.float32],
+        polarities: Iterable[Polarity],
+        phrases: Iterable[str],
+    ) -> Self:
+        """Return the assignments with other values, each (n,), in the rows (n,)."""
+        ids, likely = self.relation_ids.copy(), self.confidences.copy()
+        ids[rows], likely[rows] = relation_ids, confidences
+        all_polarities, all_phrases = list(self.polarity_values()), list(self.phrase_values())
+        for row, each, phrase in zip(rows.tolist(), polarities, phrases, strict=True):
+            all_polarities[row], all_phrases[row] = each, phrase
+        return replace(
+            self,
+            relation_ids=ids,
+            confidences=likely,
+            polarities=unless_asserted(all_polarities),
+            phrases=all_phrases if any(all_phrases) else None,
+        )
+
+    def doubt(self, row: int) -> str:
+        """Return ``"negated"`` or ``"hypothetical"``; empty if the sentence of a row asserts its relation."""
+        kind = "asserted" if self.polarities is None else self.polarities[row]
+        return "" if kind == "asserted" else kind
+
 
 def among_relations(probabilities: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return the confidence of each assignment (N,), float32, given that the pair is related.
@@ -156,7 +184,12 @@ def polarities_of(
         polarity(instance) if id >= 0 else "asserted"
         for instance, id in zip(instances, relation_ids.tolist(), strict=True)
     ]
-    return None if all(relation == "asserted" for relation in polarities) else polarities
+    return unless_asserted(polarities)
+
+
+def unless_asserted(polarities: list[Polarity]) -> list[Polarity] | None:
+    """Return polarities (N), or ``None`` if all are asserted."""
+    return None if all(listed == "asserted" for listed in polarities) else polarities
 
 
 #: Number of relations in the name of their parent.
@@ -391,6 +424,29 @@ def find_facts(
     facts.sort(key=lambda fact: (fact.relation_id, fact.head.id, fact.tail.id, fact.relation))
     facts.sort(key=lambda fact: (-fact.support, -fact.confidence))
     return Facts(tuple(facts), merged.entities)
+
+
+def fact_counts(assignments: Assignments, names: Mapping[int, str], merged: MergedEntities) -> Counter[int]:
+    """Return the number of facts of each relation, by its id, that :func:`find_facts` returns, without making them.
+
+    Args:
+        assignments: The relations of N instances.
+        names: Names of the relations, by id.
+        merged: The entities with head and tail of each instance (N).
+    """
+    relation_ids = assignments.relation_ids
+    ids = {names[id]: id for id in np.unique(relation_ids[relation_ids >= 0]).tolist()}
+    forward = {id: forward_name(name) for name, id in ids.items()}
+    facts: set[tuple[str, int, str, str]] = set()
+    for row in np.flatnonzero(relation_ids >= 0).tolist():
+        id, head, tail = int(relation_ids[row]), merged.heads[row], merged.tails[row]
+        if head == tail or assignments.doubt(row):
+            continue
+        name = forward[id]
+        if name != names[id]:
+            head, tail = tail, head
+        facts.add((head, ids.get(name, id), name, tail))
+    return Counter(id for _, id, _, _ in facts)
 
 
 def forward_name(relation: str) -> str:

@@ -296,13 +296,9 @@ class Discovery:
             if on_loss is not None:
                 on_loss(instance, what)
 
-        if self.needs_syntax(relatedness=relatedness):
-            from relscout.text.spacy_pipeline import with_syntax
-
-            instances = with_syntax(instances, english=english)
-        wanted = np.full(len(instances), relatedness)
-        probabilities, related = self._scored(instances, wanted, None, progress, note_loss)
-        return Scores(instances, probabilities, related, lost)
+        own = self._parsed(instances, relatedness=relatedness, english=english)
+        (scores,) = self._scored([own], [relatedness], [lost], progress, note_loss)
+        return scores
 
     def score_together(
         self,
@@ -321,57 +317,59 @@ class Discovery:
         Raises:
             InputError: An instance is wrong.
         """
-        from relscout.text.spacy_pipeline import with_syntax
-
         own = [
-            with_syntax(request) if self.needs_syntax(relatedness=wanted) else list(request)
+            self._parsed(request, relatedness=wanted)
             for request, wanted in zip(requests, with_precision, strict=True)
         ]
-        pairs = [instance for request in own for instance in request]
-        sets = np.repeat(np.arange(len(own), dtype=np.int64), [len(request) for request in own])
         request_of = {id(instance): number for number, request in enumerate(own) for instance in request}
         lost: list[Counter[str]] = [Counter() for _ in own]
-        probabilities, related = self._scored(
-            pairs,
-            np.array(with_precision)[sets],
-            sets,
-            progress,
-            lambda instance, what: lost[request_of[id(instance)]].update([what]),
-        )
-        by_model = self.run.get("relatedness") is not None
-        return [
-            Scores(
-                request,
-                probabilities[sets == number],
-                None if related is None or not (by_model or wanted) else related[sets == number],
-                lost[number],
-            )
-            for number, (request, wanted) in enumerate(zip(own, with_precision, strict=True))
-        ]
+
+        def note_loss(instance: RelationInstance, what: str) -> None:
+            lost[request_of[id(instance)]][what] += 1
+
+        return self._scored(own, with_precision, lost, progress, note_loss)
+
+    def _parsed(
+        self, instances: Sequence[RelationInstance], *, relatedness: bool, english: bool | None = None
+    ) -> Sequence[RelationInstance]:
+        """Return instances with a parse, if the run needs the syntax."""
+        if not self.needs_syntax(relatedness=relatedness):
+            return instances
+        from relscout.text.spacy_pipeline import with_syntax
+
+        return with_syntax(instances, english=english)
 
     def _scored(
         self,
-        pairs: Sequence[RelationInstance],
-        wanted: NDArray[np.bool_],
-        sets: NDArray[np.int64] | None,
+        requests: Sequence[Sequence[RelationInstance]],
+        with_precision: Sequence[bool],
+        lost: Sequence[Counter[str]],
         progress: Progress,
         on_loss: OnLoss,
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Return the probabilities (N, K) and, as far as it is estimated or wanted (N,), relatedness (N,), else NaN."""
+    ) -> list[Scores]:
+        """Return the scores of the parsed pairs of each request; ``on_loss`` counts in ``lost`` what is cut of them."""
+        pairs = [instance for request in requests for instance in request]
+        sizes = [len(request) for request in requests]
+        sets = np.repeat(np.arange(len(requests), dtype=np.int64), sizes)
         by_model = self.run.get("relatedness") is not None
         related = self.model.relatedness(pairs, sets=sets, progress=progress) if by_model else None
         known = {} if related is None else {"related": related}
         probabilities = self.model.predict_proba(pairs, progress=progress, on_loss=on_loss, **known)
-        if not by_model and wanted.any():
-            rows = np.flatnonzero(wanted)
+        if not by_model and len(rows := np.flatnonzero(np.array(with_precision)[sets])):
             related = np.full(len(pairs), np.nan, dtype=np.float32)
             related[rows] = self._bundled_detector.probabilities(
                 [pairs[row] for row in rows.tolist()],
                 encoder=self.model.encoder,
                 progress=progress,
-                sets=None if sets is None else sets[rows],
+                sets=sets[rows],
             )
-        return probabilities, related
+        scores, start = [], 0
+        for request, size, wanted, cut in zip(requests, sizes, with_precision, lost, strict=True):
+            of_request = slice(start, start + size)
+            of_pairs = related[of_request] if related is not None and (by_model or wanted) else None
+            scores.append(Scores(request, probabilities[of_request], of_pairs, cut))
+            start += size
+        return scores
 
     def relatedness_line(
         self, related: NDArray[np.float32], *, precision: float, connected: bool

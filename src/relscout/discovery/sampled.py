@@ -34,7 +34,7 @@ from relscout.discovery.corpus import (
     repeated_warnings,
 )
 from relscout.discovery.describing import describe
-from relscout.discovery.relation import Assignments, Relation
+from relscout.discovery.relation import Assignments, Relation, unless_asserted
 from relscout.discovery.result import Discovery
 from relscout.encoders import (
     loss_warnings,
@@ -102,8 +102,7 @@ class Applier:
             if (place := self._place.get(instance.id)) is not None:
                 labels[row], confidences[row] = sample.relation_ids[place], self._confidences[place]
                 polarities[row] = own[place]
-        asserted = all(polarity == "asserted" for polarity in polarities)
-        return Part(labels, np.minimum(confidences, 1), None if asserted else polarities, lost)
+        return Part(labels, np.minimum(confidences, 1), unless_asserted(polarities), lost)
 
 
 #: Yields the relations of all instances by a discovery in a sample: rows (n,), and their relations.

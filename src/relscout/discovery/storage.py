@@ -45,7 +45,7 @@ from relscout.core.files import (
 )
 from relscout.core.instances import Polarity, RelationInstance, Triple
 from relscout.discovery.corrections import Corrections
-from relscout.discovery.relation import Assignments, Facts, Relation
+from relscout.discovery.relation import Assignments, Facts, Relation, unless_asserted
 from relscout.encoders import Encoder
 from relscout.io.readers import read
 from relscout.methods import Estimator, load_fitted
@@ -401,7 +401,7 @@ def _related_of(rows: Sequence[Mapping[str, Any]]) -> NDArray[np.float32] | None
 def _polarities_of(values: list[Any]) -> list[Polarity] | None:
     if unknown := set(values) - set(get_args(Polarity)):
         raise ValueError(f"the polarity {min(unknown)!r} is none of {', '.join(get_args(Polarity))}")
-    return None if all(value == "asserted" for value in values) else values
+    return unless_asserted(values)
 
 
 def _read_instances(path: Path) -> Iterator[RelationInstance]:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import unit_length
 from relscout.core.errors import ArtifactError, InputError, SettingError
 from relscout.core.files import whole_file
 from relscout.encoders.pooling import parse_pooling, turned
@@ -288,7 +289,5 @@ class WithinClassProjection:
         projected = np.empty((len(vectors), self.matrix.shape[1]), dtype=np.float32)
         for start in range(0, len(vectors), _CHUNK):
             rows = (vectors[start : start + _CHUNK] - self.mean) @ self.matrix
-            projected[start : start + _CHUNK] = rows / np.maximum(
-                np.linalg.norm(rows, axis=1, keepdims=True), _NEAR_ZERO
-            )
+            projected[start : start + _CHUNK] = unit_length(rows)
         return projected

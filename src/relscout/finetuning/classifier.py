@@ -239,6 +239,20 @@ def linear_head(
     )
 
 
+class PreparingLearner(Learner[Read], Protocol[Read]):
+    """A :class:`~relscout.training.classification.Learner` that also prepares the instances to read."""
+
+    def prepare(
+        self,
+        instances: Sequence[RelationInstance],
+        *,
+        progress: Progress,
+        on_loss: OnLoss | None = None,
+    ) -> Read:
+        """Return instances as the encoder reads them."""
+        ...
+
+
 class SentenceClassifier(Parameters, ABC, Generic[Read]):
     """Classifies sentences by the relations it was trained on.
 
@@ -296,8 +310,8 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
         given = Given.of(train, dev)
         lost: Counter[str] = Counter()
         learner = self._learner(given.known)
-        prepared = self._prepare(
-            learner, given.known, progress=progress, on_loss=lambda _, what: lost.update([what])
+        prepared = learner.prepare(
+            given.known, progress=progress, on_loss=lambda _, what: lost.update([what])
         )
         work = Checkpoints.of(
             checkpoints,
@@ -307,7 +321,7 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
         )
         dev_set = None
         if given.held is not None:
-            of_dev = self._prepare(learner, given.held, progress=progress)
+            of_dev = learner.prepare(given.held, progress=progress)
             dev_set = HeldOut(of_dev, given.gold, given.related, given.none)
         classifier = self._classifier(learner, prepared, given.classes, len(given.names))
         training = CheckpointedTraining(
@@ -431,19 +445,8 @@ class SentenceClassifier(Parameters, ABC, Generic[Read]):
         """Return the head on the encoder, before it trains."""
 
     @abstractmethod
-    def _learner(self, _: Sequence[RelationInstance]) -> Learner[Read]:
+    def _learner(self, _: Sequence[RelationInstance]) -> PreparingLearner[Read]:
         """Return the encoder to train on these instances."""
-
-    @abstractmethod
-    def _prepare(
-        self,
-        learner: Any,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress,
-        on_loss: OnLoss | None = None,
-    ) -> Read:
-        """Return instances as the encoder reads them."""
 
     @abstractmethod
     def _fingerprint(self) -> str:

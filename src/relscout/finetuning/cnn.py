@@ -285,16 +285,6 @@ class CNNClassifier(SentenceClassifier[WordSentences]):
     def _learner(self, train: Sequence[RelationInstance]) -> WordEncoder:
         return WordEncoder.of(train, self._settings, seed=self.seed)
 
-    def _prepare(
-        self,
-        learner: WordEncoder,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress,
-        on_loss: OnLoss | None = None,
-    ) -> WordSentences:
-        return learner.prepare(instances, progress=progress, on_loss=on_loss)
-
     def _classifier(
         self,
         learner: Learner[WordSentences],

@@ -118,16 +118,6 @@ class RelationClassifier(EncoderParameter[TransformerEncoder], SentenceClassifie
             self.encoder, trained_layers=options.trained_layers, arithmetic=options.training_dtype
         )
 
-    def _prepare(
-        self,
-        learner: TunableEncoder,
-        instances: Sequence[RelationInstance],
-        *,
-        progress: Progress,
-        on_loss: OnLoss | None = None,
-    ) -> Prepared:
-        return learner.prepare(instances, progress=progress, on_loss=on_loss)
-
     def _classifier(
         self, learner: Learner[Prepared], prepared: Prepared, classes: NDArray[np.int64], n_classes: int
     ) -> Classifier[Prepared]:

@@ -20,7 +20,7 @@ from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
 from relscout.core.settings import from_mapping, to_mapping
-from relscout.discovery import Discovery, discover
+from relscout.discovery import Discovery, discover, versions
 from relscout.encoders import EncoderSettings, TransformerEncoder
 from relscout.encoders.settings import learnt_note, settings_for
 from relscout.lab import records
@@ -380,7 +380,7 @@ def measure_with_gold(
         "seconds": {"total": round(cost.seconds, 3)},
         "peak_mib": None if cost.peak_mib is None else round(cost.peak_mib, 1),
         "points": None,
-        "versions": records.versions("relscout", "numpy", "torch", "transformers"),
+        "versions": versions("relscout", "numpy", "torch", "transformers"),
     }
 
 
@@ -618,7 +618,7 @@ def measure_supervised_task(
         "seconds": {"total": round(whole.seconds, 3), "fit": round(whole.seconds - scoring, 3)},
         "peak_mib": None if whole.peak_mib is None else round(whole.peak_mib, 1),
         "points": None,
-        "versions": records.versions("relscout", "numpy", "torch", "transformers"),
+        "versions": versions("relscout", "numpy", "torch", "transformers"),
     }
 
 

@@ -54,7 +54,7 @@ def check(preset: Preset, path: Path) -> None:
             for variation in preset.variations(row):
                 from_mapping(settings, preset.settings_of(row, variation))
                 check_varied(variation)
-                if set(variation) & set(VARIED) and (kind != "discovery" or _learns_from_no_labels(row)):
+                if set(variation) & set(VARIED) and (kind != "discovery" or learns_from_no_labels(row)):
                     raise SettingError("the sweep varies labelled instances, and this row gets none")
     for name in preset.settings:
         with located(path, "settings", name, place=f"settings, {name}"):
@@ -133,7 +133,8 @@ def _settings_kind(row: Row, kind: Kind) -> type[Any]:
     return method(row.method).SETTINGS if kind == "discovery" else learner(row.method, kind).settings
 
 
-def _learns_from_no_labels(row: Row) -> bool:
+def learns_from_no_labels(row: Row) -> bool:
+    """Return whether a row for discovery gets no labelled instances: a frozen one, or a method without use for them."""
     return row.kind == "frozen" or (row.kind == "method" and method(row.method).LABELS == "none")
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import unit_length
 from relscout.clustering.neighbours import nearest_neighbours
 from relscout.core.seeding import generator
 from relscout.core.settings import to_mapping
@@ -39,7 +40,7 @@ def probe(
         assigned: Their relations (N,), int64.
         gold: Their gold relations (N,).
     """
-    unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    unit = unit_length(vectors.copy())
     largest, smallest = composition(assigned, gold, probes.relations)
     return {
         "asked": to_mapping(probes),
@@ -100,8 +101,7 @@ def few_shot(vectors: NDArray[np.float32], gold: Sequence[str], shots: int) -> d
     for episode in range(_N_EPISODES):
         chosen = random.choice(len(large), WAYS, replace=False)
         rows = np.stack([random.choice(large[place], shots + 1, replace=False) for place in chosen])
-        means = vectors[rows[:, :shots]].mean(axis=1)  # (5, D)
-        means /= np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+        means = unit_length(vectors[rows[:, :shots]].mean(axis=1))  # (5, D)
         nearest = (vectors[rows[:, shots]] @ means.T).argmax(axis=1)
         right[episode] = (nearest == np.arange(WAYS)).mean()
     return {

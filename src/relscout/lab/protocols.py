@@ -131,6 +131,14 @@ def wikipedia_to_news(data: Path) -> Task:
     )
 
 
+def wikipedia_to_nytfb(data: Path) -> Task:
+    """Return :func:`nytfb_unsupervised` with Wiki80 labelled, for methods that learn from labels of other relations.
+
+    NYT+FB numbers its relations, so that those that Wiki80 has, too, stay labelled.
+    """
+    return replace(nytfb_unsupervised(data), labeled=wiki80(data))
+
+
 def wikipedia_to_web(data: Path) -> Task:
     """Return SemEval's test instances except ``Other``, clustered and scored; labelled: Wiki80."""
     clustered = _semeval(data, "test")
@@ -204,6 +212,19 @@ _TACRED_NOVEL, _TACRED_TEST = 10, 0.15
 _TACRED_NONE = "no_relation"
 
 
+def _tacred_related(data: Path) -> list[RelationInstance]:
+    """Return the related instances of all parts of TACRED, in canonical order."""
+    parts = [
+        instance for part in ("train", "dev", "test") for instance in read(data / "tacred" / f"{part}.json")
+    ]
+    return [parts[place] for place in canonical_order(parts) if parts[place].relation != _TACRED_NONE]
+
+
+def tacred_unsupervised(data: Path) -> Task:
+    """Return the 21,773 related instances of TACRED's 41 relations, all clustered and scored (Siamese URE, table 2)."""
+    return everything(_tacred_related(data))
+
+
 def tacred_sides(data: Path) -> tuple[list[RelationInstance], list[RelationInstance]]:
     """Return the related instances of all parts of TACRED: those of pre-defined relations, and of the novel ones.
 
@@ -214,10 +235,7 @@ def tacred_sides(data: Path) -> tuple[list[RelationInstance], list[RelationInsta
     Raises:
         InputError: There are too few relations.
     """
-    parts = [
-        instance for part in ("train", "dev", "test") for instance in read(data / "tacred" / f"{part}.json")
-    ]
-    related = [parts[place] for place in canonical_order(parts) if parts[place].relation != _TACRED_NONE]
+    related = _tacred_related(data)
     counts = Counter(str(instance.relation) for instance in related)
     if len(counts) < _TACRED_NOVEL + 2:
         raise InputError(
@@ -328,6 +346,16 @@ _HELD_OUT = 0.2
 def incremental(data: Path) -> Task:
     """Return FewRel's 64 pre-defined relations, labelled, and 16 novel ones, clustered; a fifth of both is scored."""
     return held_out_of_both(predefined(data), novel(data))
+
+
+def full_incremental(data: Path) -> Task:
+    """Return the paper's own relations: as :func:`incremental`, with all of FewRel's training set pre-defined."""
+    return held_out_of_both(_fewrel_train(data), novel(data))
+
+
+def tacred_incremental(data: Path) -> Task:
+    """Return TACRED's 31 relations, labelled, and the 10 novel ones, clustered; a fifth of both is scored."""
+    return held_out_of_both(*tacred_sides(data))
 
 
 def development_incremental(draw: str) -> Callable[[Path], Task]:
@@ -671,6 +699,11 @@ PROTOCOLS: dict[str, Protocol] = {
         full_transfer,
         (_FEWREL_TRAIN, _FEWREL),
     ),
+    "tacred-unsupervised": Protocol(
+        "TACRED without 'no_relation', all 21,773 instances of 41 relations clustered and scored",
+        tacred_unsupervised,
+        _TACRED,
+    ),
     "tacred-transfer": Protocol(
         "labelled: TACRED's 31 most frequent relations; 10 others clustered, 15 % of their instances unseen and scored",
         tacred_transfer,
@@ -696,10 +729,25 @@ PROTOCOLS: dict[str, Protocol] = {
         incremental,
         _PREDEFINED,
     ),
+    "fewrel-full-incremental": Protocol(
+        "four fifths of FewRel's 64 training relations labelled, four fifths of 16 others clustered, the rest scored",
+        full_incremental,
+        (_FEWREL_TRAIN, _FEWREL),
+    ),
+    "tacred-incremental": Protocol(
+        "four fifths of TACRED's 31 relations labelled, four fifths of 10 others clustered, the rest of both scored",
+        tacred_incremental,
+        _TACRED,
+    ),
     "wikipedia-to-news": Protocol(
         "labelled: Wiki80; 25 other relations on New York Times text clustered and scored",
         wikipedia_to_news,
         ("fewrel/val_nyt.json", "fewrel/pid2name.json", *_WIKI80),
+    ),
+    "wikipedia-to-nytfb": Protocol(
+        "labelled: Wiki80; a sample of NYT+FB clustered and scored as in nytfb-unsupervised",
+        wikipedia_to_nytfb,
+        (*_NYTFB, *_WIKI80),
     ),
     "wikipedia-to-web": Protocol(
         "labelled: Wiki80; SemEval 2010's test instances clustered and scored, without 'Other'",

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
@@ -286,17 +285,6 @@ def machine() -> dict[str, Any]:
 def date() -> str:
     """Return today's date (UTC) as ``2026-01-31``."""
     return datetime.now(UTC).date().isoformat()
-
-
-def versions(*packages: str) -> dict[str, str]:
-    """Return the versions of Python and of installed packages; ``unknown`` for one that is not installed."""
-    installed = {"python": platform.python_version()}
-    for package in packages:
-        try:
-            installed[package] = version(package)
-        except PackageNotFoundError:
-            installed[package] = "unknown"
-    return installed
 
 
 def commit() -> str:

@@ -13,11 +13,12 @@ from relscout.core.errors import SettingError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import from_mapping, to_mapping
+from relscout.discovery import versions
 from relscout.encoders import EncoderSettings, TransformerEncoder, VectorCache
 from relscout.lab import learners, measuring, records
 from relscout.lab.learners import learner
 from relscout.lab.measuring import measure, measure_supervised_task, measure_with_gold, points_file
-from relscout.lab.preset import TRIVIAL, check_rows
+from relscout.lab.preset import TRIVIAL, check_rows, learns_from_no_labels
 from relscout.lab.protocols import (
     CORRUPTED,
     SupervisedTask,
@@ -131,7 +132,7 @@ class Jobs:
             "seconds": {"total": 0.0},
             "peak_mib": None,
             "points": None,
-            "versions": records.versions("relscout", "numpy"),
+            "versions": versions("relscout", "numpy"),
         }
         identity = self._identity(key, key, name, "trivial", None) | {"variation": {}, "seed": None}
         return Job(identity, lambda: work)
@@ -175,7 +176,7 @@ class DiscoveryJobs(Jobs):
         if run.row.kind == "supervised":
             of_clustered = [instance for instance in task.fitted if instance.relation is not None]
             labeled = part_of([*(task.labeled or ()), *of_clustered], run.variation)
-        elif run.row.kind != "frozen" and task.labeled is not None:
+        elif task.labeled is not None and not learns_from_no_labels(run.row):
             labeled = part_of(task.labeled, run.variation)
         encoder = TransformerEncoder(run.encoder, cache=self._cache)
         keys = keys if labeled is task.labeled else keys.with_labeled(labeled or ())

@@ -69,9 +69,9 @@ class Row:
     method: Text
     """A key of ``relscout.methods.METHODS``, or of ``relscout.lab.learners.LEARNERS`` for given relations."""
     kind: Literal["method", "frozen", "supervised"] = "method"
-    """``method``, or ``frozen``: an untrained encoder, which never gets labelled instances. In discovery also
-    ``supervised``: a supervised method for given relations, which gets the gold relations of the clustered instances
-    too. It shows what their labels would give, and competes with no row."""
+    """``method``, which gets the labelled instances if it can learn from them, or ``frozen``: an untrained encoder,
+    which never gets any. In discovery also ``supervised``: a supervised method for given relations, which gets the gold
+    relations of the clustered instances too. It shows what their labels would give, and competes with no row."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings of the method; they override those of the preset."""
     encoder: Mapping[str, Any] = field(default_factory=dict)
@@ -180,6 +180,8 @@ class Preset:
     names: Distinct[Text] = ()
     """Names of the rows whose relations are listed next to gold ones by ``relscout lab reproduce table`` (SelfORE's
     table 2); ``--names`` lists those of all."""
+    gold_names: Mapping[str, Text] = field(default_factory=dict)
+    """Gold relation of the data, such as ``P26`` → its name, to show next to those of discovered relations."""
     published: Listed[Nested[Published]] = ()
     """Published scores to compare with."""
     notes: str = ""

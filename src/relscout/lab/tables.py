@@ -431,13 +431,26 @@ def probes_table(measured: Measured) -> Table | None:
     )
 
 
-def names_tables(measured: Measured, rows: Collection[str] | None = None) -> list[Table]:
+def names_tables(
+    measured: Measured,
+    rows: Collection[str] | None = None,
+    *,
+    gold_names: Mapping[str, str] | None = None,
+) -> list[Table]:
     """Return a table of relation names for each row that has them (SelfORE's Table 2), with the lowest seed.
 
     Args:
         measured: The preset and its records.
         rows: Names of the rows; all by default.
+        gold_names: Names of gold relations, in addition to those of the preset. Others are shown as they are.
     """
+    named_gold = {**measured.preset.gold_names, **(gold_names or {})}
+
+    def shown(gold: str | None) -> str:
+        if gold is None:
+            return NOTHING
+        return f"{named_gold[gold]} ({gold})" if named_gold.get(gold, gold) != gold else gold
+
     tables: list[Table] = []
     for summary in measured.table():
         if rows is not None and summary.row not in rows:
@@ -452,7 +465,7 @@ def names_tables(measured: Measured, rows: Collection[str] | None = None) -> lis
                 Cell(relation["name"]),
                 *([Cell(relation.get("ngram") or NOTHING)] if by_frequency else []),
                 Cell(f"{relation['size']:,}"),
-                Cell(NOTHING if relation["gold"] is None else relation["gold"]),
+                Cell(shown(relation["gold"])),
                 Cell(NOTHING if relation["gold"] is None else f"{relation['share']:.0%}"),
             ]
             for relation in sorted(named["names"], key=lambda relation: -relation["size"])

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import Start, check_finite
+from relscout.clustering.kmeans import Start, check_finite, unit_length
 from relscout.clustering.neighbours import nearest_neighbours
 from relscout.core.errors import SettingError
 from relscout.core.instances import Mention, RelationInstance, normalized
@@ -49,7 +49,6 @@ from relscout.methods.estimator import NRelations
 from relscout.methods.features import typed
 from relscout.methods.hiure import instance_contrast
 from relscout.methods.self_training import Rows, SelfTrained, SelfTraining
-from relscout.methods.vectors import unit_length
 from relscout.text.spacy_pipeline import looks_english
 from relscout.training.checkpointing import TrainingState
 from relscout.training.loop import batches_by_length

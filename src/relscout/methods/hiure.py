@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import Start, kmeans
+from relscout.clustering.kmeans import Start, kmeans, unit_length
 from relscout.clustering.propagation import propagated_exemplars
 from relscout.core.errors import InputError, SettingError
 from relscout.core.settings import (
@@ -49,7 +49,6 @@ from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import TunableEncoder
 from relscout.methods.estimator import NRelations
 from relscout.methods.self_training import Rows, SelfTrained, SelfTraining
-from relscout.methods.vectors import unit_length
 from relscout.training.checkpointing import TrainingState
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.hierarchy import agglomerate
-from relscout.clustering.kmeans import Clusters
+from relscout.clustering.kmeans import Clusters, unit_length
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.core.settings import AtLeast1, AtLeast2, NotNegative, Width, settings_class
@@ -160,8 +160,7 @@ def embeddings_of(
     vectors = u[:, order] * np.sqrt(s[order])
     # the sign of a singular vector is arbitrary
     vectors *= np.where(vectors[np.abs(vectors).argmax(axis=0), np.arange(rank)] < 0, -1, 1)
-    vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-    return dict(zip(words, vectors.astype(np.float32), strict=True))
+    return dict(zip(words, unit_length(vectors).astype(np.float32), strict=True))
 
 
 #: Largest number of words with an embedding.
@@ -268,7 +267,7 @@ def sums_of(
         for weight, chosen in ((weights[0], on_path), (weights[1], others)):
             known = [words[word] for word in chosen if word in words]
             sums[row] += weight * embeddings[known].sum(axis=0)
-    return np.asarray(sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12))
+    return unit_length(sums)
 
 
 def one_hot_types(

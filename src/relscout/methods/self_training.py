@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import Clusters, started_kmeans
+from relscout.clustering.kmeans import Clusters, started_kmeans, unit_length
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
@@ -19,7 +19,7 @@ from relscout.encoders import OnLoss
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.estimator import EncoderTraining, NRelations
 from relscout.methods.nearest_mean import NearestMean
-from relscout.methods.vectors import encode, unit_length
+from relscout.methods.vectors import encode
 from relscout.training.checkpointing import TrainingState
 from relscout.training.loop import Terms, batches_by_length, train
 from relscout.training.stored import Checkpoints, Trained, trainable

@@ -44,6 +44,7 @@ from relscout.clustering.kmeans import (
     soft_assignment,
     spread,
     started_kmeans,
+    unit_length,
 )
 from relscout.core.errors import DivergedError, InputError
 from relscout.core.instances import RelationInstance
@@ -63,7 +64,6 @@ from relscout.methods.vectors import (
     merged,
     of_relations,
     softened,
-    unit_length,
 )
 from relscout.metrics import align
 from relscout.training.classification import ClassificationSettings, Classifier

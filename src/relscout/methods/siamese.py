@@ -27,7 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from relscout.clustering.kmeans import Start, check_finite
+from relscout.clustering.kmeans import Start, check_finite, unit_length
 from relscout.clustering.neighbours import nearest_neighbours
 from relscout.core.errors import CollapsedError, SettingError
 from relscout.core.seeding import generator
@@ -48,7 +48,7 @@ from relscout.encoders.settings import Arithmetic
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.estimator import NRelations
 from relscout.methods.self_training import Rows, SelfTrained, SelfTraining
-from relscout.methods.vectors import checked_n_clusters, unit_length
+from relscout.methods.vectors import checked_n_clusters
 from relscout.training.checkpointing import TrainingState
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What methods do with vectors and clusters: unit length, canonical order, numbering by size, confidences, merging."""
+"""What methods do with vectors and clusters: canonical order, numbering by size, confidences, merging."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import Clusters, Vectors, check_finite, means, neighbour_seeds
+from relscout.clustering.kmeans import Clusters, Vectors, check_finite, means, starting_centroids, unit_length
 from relscout.core.errors import InputError, SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
@@ -47,14 +47,6 @@ def scattered(rows: NDArray[np.float32], order: Sequence[int]) -> NDArray[np.flo
     if all(place == row for row, place in enumerate(order)):
         return rows
     return rows[np.argsort(order)]
-
-
-def unit_length(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale vectors (N, D) to unit length, in place."""
-    for start in range(0, len(vectors), _CHUNK):
-        rows = vectors[start : start + _CHUNK]
-        rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
-    return vectors
 
 
 #: Difference up to which two values of vectors count as equal, as a share of the largest value.
@@ -200,7 +192,7 @@ def merged(
     sizes = np.bincount(member)
     of_clusters = means(vectors, member, len(sizes))
     n_groups = min(n_relations, len(np.unique(of_clusters.round(4), axis=0)))
-    starts = neighbour_seeds(vectors, n_groups, seed=seed)
+    starts = starting_centroids(vectors, n_groups, start="neighbours", seed=seed)
     groups = KMeans(
         n_groups,
         init="k-means++" if starts is None else starts,

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from relscout.core.instances import Mention, RelationInstance
 from relscout.naming.frames import COPULAS, Frames, Link
-from relscout.naming.words import PREPOSITIONS, active, group, participle, past, words
+from relscout.naming.words import PREPOSITIONS, active, group, group_of_lemma, participle, past, words
 
 #: Maximum number of words of a connection.
 _LONGEST = 5
@@ -22,8 +22,6 @@ _MOST, _FARTHER = 6, 1.0
 _ALTERNATIVE = 0.7
 #: Weight of a connection without its object ("founded … in").
 _VAGUE = 0.5
-#: Weight of a noun that only gives the kind of the head ("city of").
-_GENERIC_NOUN = 0.6
 #: Additional distance of a pronoun, of an equated noun, and of a title, compared with the entity itself.
 _PRONOUN, _EQUATED, _TITLE = 1.5, 0.4, 0.2
 _LIGHT = frozenset({"have", "hold"})
@@ -46,6 +44,8 @@ _POSSESSING = frozenset({"possessor", "compound", "of", "by", "agent"})
 #: Verbs with two subjects, as in "A and B married", and nouns for shared events.
 _BORE = ("bore in", "bore at", "bore on", "bore to")
 _RECIPROCAL = {"marry": "married", "wed": "wed", "divorce": "divorced", "meet": "met", "merge": "merged with"}
+#: Names of the same relation, by the rarer name.
+_SAME = {"married to": "married", "wed to": "wed"}
 _SHARED = words("war battle marriage wedding treaty merger border conflict match game meeting agreement")
 #: Inverses of verbs whose subject is the tail.
 _INVERSES = {
@@ -591,9 +591,10 @@ class _Pair:
         text = text.removeprefix("be ")  # "the first to be released by"
         if text.startswith(_BORE):
             text = "born" + text.removeprefix("bore")  # "Born in Vienna, Ida …", parsed as active
+        text = _SAME.get(text, text)
         parts = text.split()
         if not 1 <= len(parts) <= _LONGEST:
             return None
         key = tuple(group(word.lower()) for word in parts if word not in ("a", "an", "the"))
-        content = group(root.split()[-1].lower()) if root and not set(parts) <= _BARE else ""
+        content = group_of_lemma(root.split()[-1].lower()) if root and not set(parts) <= _BARE else ""
         return Connection(text, key, content, weight)

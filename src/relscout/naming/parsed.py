@@ -236,6 +236,7 @@ _INFINITIVE = "INFINITIVE"
 _TOUCHING = 0.04
 #: Name of a relation without a phrase, and its weight.
 _ASSOCIATED, _LEAST = "associated with", 1e-6
+_HAS = "has"
 _FORMS_OF_BE = frozenset({"is", "are", "was", "were"})
 
 #: A bare preposition with at least the first share replaces a phrase with less than the second.
@@ -280,8 +281,8 @@ class NamesOfParsed:
         return [self._mixed[cluster], *typical]
 
     def bare_candidates(self, cluster: int) -> Sequence[Candidate]:
-        """Return the most frequent bare preposition, or "is", of a cluster, if any."""
-        return self._connected.bare(cluster)[:1]
+        """Return the most frequent bare preposition, or "is", of a cluster, if any; "has" says nothing."""
+        return [way for way in self._connected.bare(cluster) if way.name != _HAS][:1]
 
     def associated(self, cluster: int) -> Candidate:
         """Return the name of a mixed cluster without a common phrase."""

@@ -73,6 +73,8 @@ _BASE_FORMS = {
     for form in family.split()
 }
 _BASES = frozenset(_BASE_FORMS.values())
+#: Lemmas that look like a form of another verb.
+_LIKE_OTHERS = frozenset({"found"})
 
 
 def pieces(text: str) -> list[str]:
@@ -99,8 +101,13 @@ def group(word: str) -> str:
         return base
     if word in STOP_WORDS:
         return word
-    stem = _without_agent(str(_stemmer().stemWord(word)))
-    return _BASE_FORMS.get(stem, stem)
+    # no form of another word: who founded a town did not find it
+    return _without_agent(str(_stemmer().stemWord(word)))
+
+
+def group_of_lemma(lemma: str) -> str:
+    """Return the key of all forms of a lower-case lemma, which may look like a form of another word: "to found"."""
+    return lemma if lemma in _LIKE_OTHERS else group(lemma)
 
 
 def _without_agent(stem: str) -> str:

@@ -25,7 +25,6 @@ OBJECTIVES: dict[str, str] = {
     "cp": "sentences of one relation, against the other sentences of the batch (Peng et al. 2020)",
     "mtb": "sentences of one entity pair, against pairs that share one entity (Soares et al. 2019)",
 }
-LOSSES = ("paper", "released")
 
 
 @settings_class

@@ -20,7 +20,7 @@ from relscout.core.files import whole_file
 from relscout.core.instances import Match
 from relscout.core.progress import Progress, silent
 from relscout.core.wording import counted, pieces, shortened, visible
-from relscout.discovery import Assignments, Discovery, Relation
+from relscout.discovery import Discovery, Relation
 from relscout.discovery.relation import SHOWN_EXAMPLES, fingerprint
 from relscout.report.content import COLOURS, MOST_PICTURED, Content, FactsView, Gold, gather, place_of
 
@@ -138,15 +138,9 @@ def _template_values(content: Content) -> dict[str, Any]:
         "settings": _settings(discovery),
         "facts_of": {relation.id: content.facts.of_relation(relation, relations) for relation in relations},
         "first_rows": FIRST_ROWS,
-        "polarity": lambda row: _polarity(discovery.assignments, row),
+        "polarity": discovery.assignments.doubt,
         **({} if content.gold is None else _gold_values(content.gold)),
     }
-
-
-def _polarity(assignments: Assignments, row: int) -> str:
-    """Return the polarity of a sentence, empty if asserted."""
-    polarity = "asserted" if assignments.polarities is None else assignments.polarities[row]
-    return "" if polarity == "asserted" else polarity
 
 
 def _lead(content: Content) -> list[str]:
@@ -357,7 +351,6 @@ def _sentence(content: Content, row: int) -> list[Any]:
     assignments, gold = content.discovery.assignments, content.gold
     instance = content.instance(row)
     related = None if assignments.related is None else float(assignments.related[row])
-    polarity = "asserted" if assignments.polarities is None else assignments.polarities[row]
     fields: list[Any] = [
         [part for piece in pieces(instance) for part in (piece.text, piece.role)],
         int(assignments.relation_ids[row]),
@@ -365,7 +358,7 @@ def _sentence(content: Content, row: int) -> list[Any]:
         shown_name(place_of(instance)),
         None if gold is None or row not in gold.labels else shown_name(gold.labels[row]),
         None if related is None or isnan(related) else round(related, 4),
-        "" if polarity == "asserted" else polarity,
+        assignments.doubt(row),
     ]
     while not fields[-1]:
         fields.pop()

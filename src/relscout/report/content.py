@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import unit_length
 from relscout.core.errors import InputError
 from relscout.core.instances import Entity as MergedEntity
 from relscout.core.instances import Fact, RelationInstance, canonical_order
@@ -630,8 +631,7 @@ def representations(
         vectors = np.asarray(fitted[places])
     else:
         vectors = discovery.model.transform(take(instances, rows.tolist()), progress=progress)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return rows, np.asarray(vectors / np.where(lengths > 0, lengths, 1), dtype=np.float32)
+    return rows, unit_length(np.array(vectors, dtype=np.float32))
 
 
 def _likeness(

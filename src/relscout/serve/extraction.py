@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 from pathlib import Path
 
 from relscout.core.errors import InputError, RelscoutError, SettingError
@@ -15,7 +16,8 @@ from relscout.encoders import FAR_TOO_UNKNOWN
 from relscout.io.readers.jsonl import instance_of
 from relscout.io.readers.offsets import checked
 from relscout.serve.schemas import ExtractRequest
-from relscout.text import Annotator, Passage
+from relscout.text import Annotator, MarkedSentence, Passage
+from relscout.text.consistency import consistent
 from relscout.text.documents import passages_of
 from relscout.text.pairs import ALL_PAIRS, Pairing, pairs
 from relscout.text.spacy_pipeline import looks_english
@@ -27,6 +29,10 @@ _NOT_ENGLISH = (
 )
 #: Between the number of a request and the source of its passages; the readers refuse texts that have it.
 _MARK = "\x00"
+
+
+def _job_of(sentence: MarkedSentence) -> int:
+    return int(sentence.source.partition(_MARK)[0])
 
 
 class RefusedError(Exception):
@@ -164,9 +170,11 @@ class BatchExtractor:
             for number, job in enumerate(jobs)
             for passage in job.passages
         ]
-        for sentence in annotator.annotate(passages):
-            number, _, source = sentence.source.partition(_MARK)
-            jobs[int(number)].instances += pairs(replace(sentence, source=source), self.pairing)
+        # requests may name the same document
+        for number, own in groupby(annotator.annotate(passages), key=_job_of):
+            for sentence in consistent(own):
+                _, _, source = sentence.source.partition(_MARK)
+                jobs[number].instances += pairs(replace(sentence, source=source), self.pairing)
 
     def _check_readable(self, job: Job) -> None:
         if not job.instances:

@@ -332,6 +332,7 @@ class RelationComponent:
         """Return the pairs of entities of a document, with their syntax; the number is that of it in the batch."""
         from relscout.core.errors import InputError, SettingError
         from relscout.text import Passage
+        from relscout.text.consistency import consistent
         from relscout.text.pairs import pairs
         from relscout.text.spacy_pipeline import looks_english, marked_sentences, marks_entities, with_syntax
 
@@ -353,7 +354,8 @@ class RelationComponent:
         # a line break is read as a space, as in a file; offsets stay
         text = doc.text.translate(_LINE_BREAKS)
         passage = Passage(text, document=f"doc {number}", source=f"the text {text[:40]!r}")
-        own = [pair for sentence in marked_sentences(doc, passage) for pair in pairs(sentence, self.pairing)]
+        sentences = consistent(marked_sentences(doc, passage))
+        own = [pair for sentence in sentences for pair in pairs(sentence, self.pairing)]
         if any(pair.parse is None for pair in own) and looks_english({pair.text for pair in own}):
             from relscout.methods.features import default_pipeline
 

@@ -84,6 +84,11 @@ def entity_name(surface: str, *, person: bool) -> EntityName:
     return EntityName(alias, full, norm)
 
 
+def is_title(word: str) -> bool:
+    """Return whether a word is a title before the name of a person, such as "Dr." or "Queen"."""
+    return word.casefold().rstrip(".") in _TITLES | _ROYAL_TITLES
+
+
 def person_tails(norm: str) -> Iterator[str]:
     """Yield the last names of a full name: ``van gogh`` and ``gogh`` for ``vincent van gogh``."""
     words = norm.split()

@@ -21,6 +21,7 @@ from relscout.text import (
     coarse_type,
     count_words,
 )
+from relscout.text.consistency import consistent
 from relscout.text.documents import read_passages
 
 #: Largest number of mentions that are all paired; with more, only near ones are.
@@ -240,11 +241,13 @@ def mark(
 ) -> Iterator[RelationInstance]:
     """Yield the pairs of entities in passages of documents, in order.
 
+    The names of a document agree (:mod:`relscout.text.consistency`), so sentences wait for the end of their document.
+
     Args:
         passages: The passages, read as they are needed.
         annotator: Splits sentences and marks entities.
         pairing: Rules for the pairs.
         on_crowded: Called with a sentence and the number of pairs omitted because of ``pairing.most_mentions``.
     """
-    for sentence in annotator.annotate(passages):
+    for sentence in consistent(annotator.annotate(passages)):
         yield from pairs(sentence, pairing, on_crowded=on_crowded)

@@ -174,10 +174,10 @@ def selected(passage: Passage, spans: Sequence[tuple[int, int]]) -> Passage:
     )
 
 
-def lines_of(text: str, *, start: int = 0, number: int = 1) -> Iterator[Line]:
+def lines_of(text: str, *, start: int = 0) -> Iterator[Line]:
     """Yield the lines of a text at an offset of the document; see :func:`pieces` for long ones."""
-    for further, line in enumerate(io.StringIO(text, newline="")):
-        yield from pieces(line, start=start, number=number + further)
+    for number, line in enumerate(io.StringIO(text, newline=""), 1):
+        yield from pieces(line, start=start, number=number)
         start += len(line)
 
 

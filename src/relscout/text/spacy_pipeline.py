@@ -37,7 +37,9 @@ _OTHER_COMPONENTS = (
 #: spaCy's own components that mark no entities, and that of relscout.
 _WITHOUT_ENTITIES = frozenset(_OTHER_COMPONENTS.split())
 #: Increased whenever the annotations of the same document change.
-_SCHEME = 2
+_SCHEME = 3
+#: Marks that the recogniser leaves at the end of a name.
+_STRAY_MARKS = frozenset({".", ",", ";", ":", "&", "/"})
 #: Parts of dates that ``en_core_web_sm`` often marks as countries of their own.
 _ERAS = frozenset({"A.D.", "AD", "B.C.", "BC", "B.C.E.", "BCE", "C.E.", "CE"})
 _BEFORE_ERAS = frozenset({"century", "centuries", "millennium", "millennia"})
@@ -262,10 +264,18 @@ def _is_era(entity: Span) -> bool:
     return before or (end < len(doc) and doc[end].text[0].isdigit())
 
 
+def _is_stray(last: Token, kind: str) -> bool:
+    """Return whether the last word is no part of a name: "Marie Curie's", "Charles I of", "Pacific."."""
+    if last.tag_ == "POS" or last.text in _STRAY_MARKS:
+        return True
+    return last.pos_ in ("ADP", "CCONJ") and last.is_lower and kind != "WORK_OF_ART"
+
+
 def _mention(entity: Span, shift: int) -> Mention:
-    start, end = entity.start_char, entity.end_char
-    if len(entity) > 1 and entity[-1].tag_ == "POS":
-        end -= len(entity[-1])  # "Marie Curie's" names Marie Curie
+    last = len(entity) - 1
+    while last and _is_stray(entity[last], entity.label_):
+        last -= 1
+    start, end = entity.start_char, entity[last].idx + len(entity[last])
     linked = "" if entity.kb_id_ == _NOT_LINKED else entity.kb_id_
     entity_id = linked or entity.ent_id_ or None
     return Mention(start - shift, end - shift, entity.label_ or None, entity_id)

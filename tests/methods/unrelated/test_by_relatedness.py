@@ -300,9 +300,7 @@ def test_where_no_pair_is_kept_it_says_what_to_change(
     small_encoder: TransformerEncoder, model: Relatedness, mixed: Instances
 ) -> None:
     method = KMeans(small_encoder, n_relations=3)
-    with pytest.raises(
-        InputError, match=r"express no relation, and 0 are left for 3 relations; .*--precision"
-    ):
+    with pytest.raises(InputError, match=r"none is sure enough .* of 100%; .*--precision"):
         NoRelationWrapper(method, precision=1.0, relatedness_model=model).fit(mixed)
 
 

@@ -233,10 +233,10 @@ def readable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def shorten(text: object, limit: int = 60) -> str:
-    """Quote ``text`` for an error message, cut to ``limit`` characters."""
+def shorten(text: object) -> str:
+    """Quote ``text`` for an error message, cut to 60 characters."""
     quoted = repr(text)
-    return quoted if len(quoted) <= limit else f"{quoted[: limit - 1]}…"
+    return quoted if len(quoted) <= 60 else f"{quoted[:59]}…"
 
 
 def _guarded_read(path: Path, stream: IO[bytes], size: int, *, line: bool = False) -> bytes:

@@ -295,9 +295,11 @@ def write_entities(entities: Iterable[Entity], path: str | Path, *, facts: Mappi
     Raises:
         OutputError: The file cannot be written.
     """
-    from relscout.io.writers import jsonl
+    from relscout.io.writers.jsonl import entity_record
+    from relscout.io.writers.textfile import write_json_lines
 
-    jsonl.write_entities(entities, Path(path), facts=facts)
+    records = (entity_record(entity, facts=facts.get(entity.id, 0)) for entity in entities)
+    write_json_lines(records, Path(path))
 
 
 def _check_folder(target: Path, format: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -102,20 +102,6 @@ def fact_record(fact: Fact) -> dict[str, Any]:
         "phrase": fact.phrase,
         "evidence": list(fact.evidence),
     }
-
-
-def write_entities(entities: Iterable[Entity], path: Path, *, facts: Mapping[str, int]) -> None:
-    """Write one JSON object per entity.
-
-    Args:
-        entities: The entities.
-        path: The file.
-        facts: Number of facts of each entity, by its id.
-
-    Raises:
-        OutputError: The file cannot be written.
-    """
-    write_json_lines((entity_record(entity, facts=facts.get(entity.id, 0)) for entity in entities), path)
 
 
 def entity_record(entity: Entity, *, facts: int) -> dict[str, Any]:

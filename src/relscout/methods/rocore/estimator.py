@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import Start
+from relscout.clustering.kmeans import Start, unit_length
 from relscout.core.errors import SettingError
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
@@ -31,7 +31,6 @@ from relscout.methods.vectors import (
     outputs_by_size,
     scattered,
     softened,
-    unit_length,
 )
 from relscout.training.labels import canonical, classes_of, digest
 from relscout.training.stored import Trained, below, trainable

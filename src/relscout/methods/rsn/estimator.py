@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from relscout.clustering.hierarchy import cut
-from relscout.clustering.kmeans import too_alike
+from relscout.clustering.kmeans import too_alike, unit_length
 from relscout.clustering.neighbours import communities
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
@@ -30,7 +30,7 @@ from relscout.methods.estimator import (
 from relscout.methods.rsn.network import RSNSettings, Similarity
 from relscout.methods.rsn.training import LabelledData, transfer
 from relscout.methods.rsn.words import WordNetwork
-from relscout.methods.vectors import encode, largest_first, scattered, unit_length
+from relscout.methods.vectors import encode, largest_first, scattered
 from relscout.training.labels import digest
 from relscout.training.stored import Trained, below, check_encoder, trainable
 

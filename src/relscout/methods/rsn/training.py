@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from relscout.clustering.kmeans import check_finite
+from relscout.clustering.kmeans import check_finite, unit_length
 from relscout.core.errors import InputError
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
@@ -18,7 +18,7 @@ from relscout.encoders import Encoder, OnLoss
 from relscout.encoders.tunable import Prepared, TunableEncoder
 from relscout.methods.rsn.network import Network, RSNSettings, Similarity
 from relscout.methods.rsn.words import WordNetwork
-from relscout.methods.vectors import encode, unit_length
+from relscout.methods.vectors import encode
 from relscout.training.checkpointing import CheckpointedTraining, EpochResult, TrainingState, Weights
 from relscout.training.labels import canonical, classes_of
 from relscout.training.loop import train

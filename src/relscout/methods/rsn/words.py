@@ -9,6 +9,7 @@ from typing import Any, Final, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import unit_length
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress, silent
 from relscout.encoders import OnLoss
@@ -20,7 +21,6 @@ from relscout.encoders.convolution import (
     word_vectors,
 )
 from relscout.methods.rsn.network import RSNSettings
-from relscout.methods.vectors import unit_length
 
 #: Instances in which a word must occur to be known, and most words of an input.
 _LEAST_COUNT: Final = 2

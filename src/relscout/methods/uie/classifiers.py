@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.special import softmax
 
+from relscout.clustering.kmeans import unit_length
 from relscout.core.instances import RelationInstance
 from relscout.core.progress import Progress
 from relscout.core.seeding import generator
@@ -173,7 +174,7 @@ class VectorClassifier(RelationClassifier):
         self._rates = learning_rate, encoder_learning_rate
         sums, squares, dimension = np.zeros(learner.dimension), 0.0, learner.dimension
         for _, batch in learner.encoded(prepared, progress):
-            unit = batch / np.maximum(np.linalg.norm(batch, axis=1, keepdims=True), 1e-12)
+            unit = unit_length(batch.copy())
             sums += unit.sum(axis=0, dtype=np.float64)
             squares += float((unit * unit).sum(dtype=np.float64))
         self._mean = (sums / len(self.lengths)).astype(np.float32)  # (D,)

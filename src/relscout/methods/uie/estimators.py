@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from relscout.clustering.kmeans import spread, started_kmeans, too_alike
+from relscout.clustering.kmeans import spread, started_kmeans, too_alike, unit_length
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
 from relscout.core.seeding import generator
@@ -53,7 +53,7 @@ from relscout.methods.uie.classifiers import (
     sparse_shares,
 )
 from relscout.methods.uie.training import DistributionSettings, LinkSettings, LinkTraining
-from relscout.methods.vectors import drawn, encode, outputs_by_size, scattered, unit_length
+from relscout.methods.vectors import drawn, encode, outputs_by_size, scattered
 from relscout.text.spacy_pipeline import looks_english
 from relscout.training.stored import Checkpoints, Trained, below, check_encoder, trainable
 

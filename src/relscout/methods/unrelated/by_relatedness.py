@@ -85,15 +85,15 @@ class RelatednessDetector:
         self._own_encoders: list[TransformerEncoder] = []
 
     @classmethod
-    def bundled(cls, *, precision: float | None = None, connected: bool = True) -> Self:
-        """Return a detector with the bundled relatedness model; for the arguments, see the class.
+    def bundled(cls, *, precision: float | None = None) -> Self:
+        """Return a detector for connected text with the bundled relatedness model; for ``precision``, see the class.
 
         Raises:
             ArtifactError: The model is missing or damaged.
             SettingError: The precision is invalid.
         """
         checked = None if precision is None else checked_precision(precision)
-        return cls(Relatedness.load(), precision=checked, connected=connected)
+        return cls(Relatedness.load(), precision=checked)
 
     def expecting(self, precision: float, *, connected: bool) -> Self:
         """Return a detector for other text with the same model and encoder, which are not loaded again.

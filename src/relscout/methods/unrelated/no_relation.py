@@ -17,6 +17,7 @@ from relscout.core.errors import InputError, SettingError
 from relscout.core.files import Artifact, load_artifact, save_artifact
 from relscout.core.instances import RelationInstance, canonical_order
 from relscout.core.progress import Progress, silent
+from relscout.core.wording import counted
 from relscout.encoders import Encoder, OnLoss, VectorCache, underlying
 from relscout.methods.estimator import Estimator
 from relscout.methods.unrelated.by_relatedness import RelatednessDetector, checked_precision, is_connected
@@ -445,16 +446,23 @@ class NoRelationWrapper(Estimator):
     def _check_enough_left(self, related: NDArray[np.bool_]) -> None:
         wanted = self.method.settings()["n_relations"]
         wanted = wanted if isinstance(wanted, int) else 1
-        if (left := int(related.sum())) < wanted:
-            aim = (
-                "give a lower --precision"
-                if self.precision is not None
-                else f"give a smaller share of unrelated instances than {1 - left / len(related):.2f}"
-            )
+        if (left := int(related.sum())) >= wanted:
+            return
+        if self.precision is not None and not left:
+            surest = f"; the surest is {float(self.related_.max()):.0%}" if self.related_ is not None else ""
             raise InputError(
-                f"{len(related) - left} of {len(related)} instances express no relation, and {left} are left for "
-                f"{wanted} relation{'s' if wanted > 1 else ''}; ask for fewer relations, or {aim}"
+                f"of {counted(len(related), 'pair')} of entities, none is sure enough to be related for an expected "
+                f"precision of {self.precision:.0%}{surest}; give a lower --precision, or more text"
             )
+        aim = (
+            "give a lower --precision"
+            if self.precision is not None
+            else f"give a smaller share of unrelated instances than {1 - left / len(related):.2f}"
+        )
+        raise InputError(
+            f"{len(related) - left} of {len(related)} instances express no relation, and {left} are left for "
+            f"{wanted} relation{'s' if wanted > 1 else ''}; ask for fewer relations, or {aim}"
+        )
 
     def _append_no_relation(
         self,

@@ -19,6 +19,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from relscout.clustering.kmeans import unit_length
 from relscout.core.instances import RelationInstance
 from relscout.discovery import Discovery
 from relscout.serve.review.views import certainties
@@ -55,8 +56,7 @@ class Pool:
 
     def with_vectors(self, vectors: NDArray[np.float32]) -> Pool:
         """Return the pool with vectors (N, D), which are scaled to unit length."""
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return Pool(self.instances, np.asarray(vectors / np.maximum(lengths, 1e-12), dtype=np.float32))
+        return Pool(self.instances, unit_length(np.array(vectors, dtype=np.float32)))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from relscout.core.instances import Fact, RelationInstance
 from relscout.core.surfaces import folded
 from relscout.core.wording import counted, pieces, visible
 from relscout.discovery import Discovery, Relation
+from relscout.discovery.relation import fact_counts
 from relscout.report import colour_of, shown_name, symbol_of, type_pair
 from relscout.report.content import entity_graph, entity_links, place_of, ranked_entities
 from relscout.serve.review.log import Entry
@@ -62,7 +63,8 @@ class View:
     def overview(self, run: str) -> Overview:
         """Return the relations, the largest first, and all decisions; ``run`` is the fingerprint."""
         ids = self.run.assignments.relation_ids
-        facts = Counter(fact.relation_id for fact in self.run.facts())
+        # the facts themselves take most of the time after a decision, and the page seldom shows them
+        facts = fact_counts(self.run.assignments, self._names, self.run.merged_entities)
         confirmed = Counter(self._judged.values())
         # colours stay when relations change
         places = {relation.id: place for place, relation in enumerate(self._base.relations)}
@@ -172,7 +174,6 @@ class View:
         assignments = self.run.assignments
         instance, relation = assignments.instances[row], int(assignments.relation_ids[row])
         related = None if assignments.related is None else float(assignments.related[row])
-        polarity = "asserted" if assignments.polarities is None else assignments.polarities[row]
         judged: Literal["", "confirmed", "rejected"] = ""
         if instance.id in self._judged:
             judged = "confirmed" if self._judged[instance.id] >= 0 else "rejected"
@@ -183,7 +184,7 @@ class View:
             name=self._names.get(relation, NONE),
             confidence=round(float(assignments.confidences[row]), 4),
             related=None if related is None or isnan(related) else round(related, 4),
-            polarity="" if polarity == "asserted" else polarity,
+            polarity=assignments.doubt(row),
             place=shown_name(place_of(instance)),
             judged=judged,
         )

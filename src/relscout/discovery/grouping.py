@@ -118,7 +118,7 @@ class _Merged(Sequence[Value]):
 
     def __iter__(self) -> Iterator[Value]:
         streams = (chain.from_iterable(map(self._here.get, part)) for part in self._parts)
-        merged: Iterator[Any] = heapq.merge(*streams, key=self._key)  # type: ignore[arg-type]
+        merged: Iterator[Any] = heapq.merge(*streams, key=self._key)
         return merged
 
     @overload
@@ -187,7 +187,7 @@ class Grouped:
         triples: References to the triples of each part, with their entities.
     """
 
-    facts: list[Iterable[Any]]
+    facts: list[Any]
     forms: list[Sequence[Any]]
     triples: list[Sequence[Any]]
 

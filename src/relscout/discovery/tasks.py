@@ -31,7 +31,7 @@ class Tasks(Protocol):
         """Return the value of a reference, or those of a list of references."""
         ...
 
-    def remote(self, **options: Any) -> Any:
+    def remote(self, *, num_returns: int | str, **options: Any) -> Any:
         """Return what makes a task of a function."""
         ...
 
@@ -105,8 +105,9 @@ class _Pickler(pickle.Pickler):
 
     def reducer_override(self, value: Any) -> Any:
         """Return how a value is pickled; ``NotImplemented`` for the usual way."""
-        kind = type(value)
-        if not is_dataclass(kind) or "__slots__" not in vars(kind):
+        kind: Any = type(value)
+        has_slots = is_dataclass(kind) and "__slots__" in vars(kind)
+        if not has_slots:
             return NotImplemented
         return _restored, (kind, _columns(kind)[0](value))
 
@@ -120,7 +121,7 @@ def _columns(kind: type[Any]) -> tuple[Callable[[Any], Any], Sequence[Callable[[
     return (read if len(names) > 1 else lambda value: (read(value),)), setters
 
 
-def _restored(kind: type[Any], values: Sequence[Any]) -> Any:
+def _restored(kind: Any, values: Sequence[Any]) -> Any:
     restored = object.__new__(kind)
     for put, value in zip(_columns(kind)[1], values, strict=True):
         put(restored, value)

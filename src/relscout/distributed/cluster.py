@@ -1,4 +1,8 @@
-"""Reaching a Ray cluster, checking its nodes, and giving shards to workers that may die."""
+"""Reaching a Ray cluster, checking its nodes, and giving shards to workers that may die.
+
+Shards are tasks of Ray, and no data set of Ray Data: a finished shard is a file whose name is a hash of all that
+determines it, so that a command that was killed continues with the others.
+"""
 
 from __future__ import annotations
 

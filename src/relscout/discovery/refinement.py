@@ -37,6 +37,8 @@ _SHORT = 2
 #: Words that change what a short name means: "signed by" and "signed from", "awarded" and "was awarded", "capital of"
 #: and "has capital", but not "born in" and "born at".
 _TURNING = frozenset(["by", "from", "to", "into", "for", "with", "against", "after", "before", "have", "be"])
+#: Those that do so after a noun: "letter from" and "letter to", but not "ambassador of" and "ambassador to".
+_TURNING_NOUNS = frozenset(["by", "from", "have"])
 #: In a run with fewer pairs than the first step, pairs that must say the name of a relation before others get it.
 _SUPPORTERS = 3
 #: Minimum share of the connected pairs that agree with a name.
@@ -157,7 +159,8 @@ def key_of(instance: RelationInstance, link: Connection | None) -> Key | None:
         return None
     # "born in" and "born at" mean the same; "took office as" and "took a degree at" do not
     short = len(link.name.split()) <= _SHORT
-    words = [link.root, *(word for word in link.key if word in _TURNING)] if short else link.key
+    turning = _TURNING_NOUNS if link.nominal else _TURNING
+    words = [link.root, *(word for word in link.key if word in turning)] if short else link.key
     return " ".join(words), *_coarse_types(instance)
 
 

@@ -77,12 +77,14 @@ class Connection:
         key: Key shared by its forms: one per word, without articles.
         root: Key of the verb or noun that expresses the relation; empty for bare prepositions.
         weight: How well it does, in (0, 1].
+        nominal: Whether that word is a noun.
     """
 
     name: str
     key: tuple[str, ...]
     root: str
     weight: float = 1.0
+    nominal: bool = False
 
 
 def connection(instance: RelationInstance) -> Connection | None:
@@ -597,4 +599,5 @@ class _Pair:
             return None
         key = tuple(group(word.lower()) for word in parts if word not in ("a", "an", "the"))
         content = group_of_lemma(root.split()[-1].lower()) if root and not set(parts) <= _BARE else ""
-        return Connection(text, key, content, weight)
+        # verbs are inflected in names
+        return Connection(text, key, content, weight, nominal=root in parts)

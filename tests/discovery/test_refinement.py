@@ -122,6 +122,16 @@ def test_a_name_that_few_pairs_agree_with_gives_way_to_a_vague_one() -> None:
     assert [(one.name, one.mixed) for one in relations] == [("associated with (PERSON – GPE)", True)]
 
 
+def test_the_rest_of_a_mixed_relation_takes_neither_of_its_names() -> None:
+    name = "mixed: chief executive of / president of"
+    (relation_,) = without_narrow_names([relation(0, name, 6, share=0.2, mixed=True)])
+    assert (relation_.name, relation_.pattern, relation_.mixed) == (
+        "associated with (PERSON – GPE)",
+        "HEAD associated with TAIL",
+        True,
+    )
+
+
 def test_new_text_follows_the_same_table(instances: list[RelationInstance]) -> None:
     _, assignments, refinement = refine(
         [relation(0, "born in", 6, share=0.5)], assigned(instances, [0] * 6), free=7

@@ -165,7 +165,11 @@ def key_of(instance: RelationInstance, link: Connection | None) -> Key | None:
 
 
 def without_narrow_names(relations: Sequence[Relation]) -> tuple[Relation, ...]:
-    """Return the relations with a vague name for those whose name agrees with few of their pairs."""
+    """Return the relations with a vague name for those whose name agrees with few of their pairs.
+
+    The two names of a mixed relation go too: pairs that say either get a relation of their own, and the others say
+    neither.
+    """
     used = {relation.name for relation in relations}
     named = []
     for relation in relations:
@@ -176,7 +180,7 @@ def without_narrow_names(relations: Sequence[Relation]) -> tuple[Relation, ...]:
             and coarse_type(relation.types[1]) == "DATE"
         ):
             words = _DATED  # "The Caine Mutiny (1954)"
-        elif relation.share is not None and relation.share < _LEAST_SHARE and not relation.mixed:
+        elif relation.mixed or (relation.share is not None and relation.share < _LEAST_SHARE):
             words = _VAGUE
         if words:
             types = (

@@ -284,7 +284,7 @@ PROBES = {
             "clusters",
             {"largest cluster", "smallest cluster", "born in", "spouse", "in the cluster", "in all"},
         ),
-        ("sizes", {"gold relation, by frequency", "instances"}),
+        ("sizes", {"gold relation, by frequency", "instances", "10"}),
     ],
 )
 def test_what_was_probed_is_drawn(tmp_path, kind, expected):

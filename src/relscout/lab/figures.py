@@ -507,6 +507,8 @@ def draw_sizes(record: Record) -> Figure:
     axes = figure.add_subplot()
     axes.bar(range(1, len(sizes) + 1), sizes, width=1.0, color=COLOURS[0])
     axes.set_yscale("log")
+    # figures draw "$" as it is, and the default labels are formulas
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     axes.set_xlabel("gold relation, by frequency")
     axes.set_ylabel("instances")
     axes.set_xlim(0, len(sizes) + 1)

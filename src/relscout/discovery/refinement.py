@@ -100,7 +100,7 @@ class Refinement:
         return np.maximum(refined, -1)
 
     def _is_unsaid(self, relation: int, words: Explicit) -> bool:
-        """Return whether neither a pair without an explicit connection nor enough others say a relation's name."""
+        """Return whether few pairs say the name of a relation, and these words of a pair do not."""
         return relation in self.thin and self.thin[relation] not in words.bare
 
     def moved(self, to: Mapping[int, int]) -> Refinement:

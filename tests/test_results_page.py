@@ -58,7 +58,7 @@ def test_a_wrong_figure_is_replaced() -> None:
     page = "Before.\n\n<!-- figures: facts-read -->\nAll are correct.\n<!-- end of figures -->\n\nAfter: 1.000.\n"
     corrected = results_page.with_figures(page)
     assert "All are correct" not in corrected
-    assert "81 are correct" in corrected
+    assert "82 are correct" in corrected
     assert corrected.startswith("Before.\n\n<!-- figures: facts-read -->\n")
     assert corrected.endswith("<!-- end of figures -->\n\nAfter: 1.000.\n")
 

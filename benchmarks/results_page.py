@@ -138,6 +138,7 @@ _METHODS = {
     "Siamese URE": "siamese",
     "HiURE": "hiure",
     "Baselines": "baselines",
+    "March and UIE": "uie",
     "Given relations: few-shot and fine-tuning": "names",
 }
 

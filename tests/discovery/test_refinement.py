@@ -130,6 +130,8 @@ def test_the_rest_of_a_mixed_relation_takes_neither_of_its_names() -> None:
         "HEAD associated with TAIL",
         True,
     )
+    vague = relation(0, "associated with", 6, share=0.2, mixed=True)
+    assert without_narrow_names([vague]) == (vague,)
 
 
 def test_new_text_follows_the_same_table(instances: list[RelationInstance]) -> None:

@@ -180,7 +180,9 @@ def without_narrow_names(relations: Sequence[Relation]) -> tuple[Relation, ...]:
             and coarse_type(relation.types[1]) == "DATE"
         ):
             words = _DATED  # "The Caine Mutiny (1954)"
-        elif relation.mixed or (relation.share is not None and relation.share < _LEAST_SHARE):
+        elif bare_name(relation.name) != _VAGUE and (
+            relation.mixed or (relation.share is not None and relation.share < _LEAST_SHARE)
+        ):
             words = _VAGUE
         if words:
             types = (

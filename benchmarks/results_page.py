@@ -398,8 +398,7 @@ def _plain_text(record: Row) -> str:
     return f"""### From text to facts
 
 {first["documents"]} documents of Re-DocRED `dev` as plain text. Expected precision: {first["precision"]:.0%}. The
-number of relations is estimated. The relatedness model was trained on the other documents. Since this
-measurement, names agree within a document, and words that change a name, as in *signed by*, separate relations.
+number of relations is estimated. The relatedness model was trained on the other documents.
 
 - *Facts related in the gold data*: of the facts between two gold entities, the share that the gold data relates.
 - *Related pairs recognised*: of the related pairs of gold entities in one sentence, the share in which both

@@ -245,3 +245,22 @@ def test_in_a_small_run_a_name_needs_support_before_others_get_it(
         again.applied(given, np.zeros(len(given), dtype=np.int64)).tolist()
         == assignments.relation_ids.tolist()
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("Ida Kron was hired by Nordvik.", "hire"),
+        ("Ida Kron was hired from Nordvik.", "hire"),
+        ("Ida Kron founded Nordvik.", "find"),
+    ],
+)
+def test_runs_with_keys_of_one_word_relate_the_same_pairs_as_before(
+    pipeline: SpacyPipeline, text: str, word: str
+) -> None:
+    stored = {"words": [[word, "PER", "ORG", 0]], "strict": [0, 1], "vague": []}
+    pairs = [pair(pipeline, text, "Ida Kron", "Nordvik")]
+    older = Refinement.from_json(stored)
+    # after a decision, the run is saved anew
+    for refinement in (older, Refinement.from_json(older.moved({5: 1}).as_json())):
+        assert refinement.applied(pairs, np.array([1])).tolist() == [0]

@@ -22,7 +22,7 @@ from relscout.discovery.relation import Assignments, Relation
 from relscout.naming import bare_name
 from relscout.naming.connections import Connection, connections
 from relscout.naming.frames import Frames
-from relscout.naming.words import STOP_WORDS, group
+from relscout.naming.words import STOP_WORDS, former_group, group
 from relscout.text import coarse_type
 
 #: Numbers of related pairs from which a content word needs two, or three, pairs of the same types to form a relation.
@@ -66,12 +66,14 @@ class Refinement:
         strict: Relations named by a content word. A pair with another word, which is not in the table, leaves them.
         vague: Coarse types of head and tail → relation of such pairs; without an entry, they have none.
         thin: Name of each relation that few pairs say. A pair that does not say it leaves the relation, as above.
+        former_keys: Whether the keys are those of older runs, in which "signed by" and "signed from" are the same.
     """
 
     table: Mapping[Key, int]
     strict: frozenset[int] = frozenset()
     vague: Mapping[tuple[str, str], int] = field(default_factory=dict)
     thin: Mapping[int, str] = field(default_factory=dict)
+    former_keys: bool = False
 
     def applied(
         self,
@@ -91,7 +93,7 @@ class Refinement:
         if links is None:
             links = connections_of(instances, relation_ids)
         for row in np.flatnonzero(relation_ids != -1).tolist():
-            key = key_of(instances[row], links[row].link)
+            key = key_of(instances[row], links[row].link, former=self.former_keys)
             relation = int(refined[row])
             if key is not None and key in self.table:
                 refined[row] = self.table[key]
@@ -110,6 +112,7 @@ class Refinement:
             frozenset(to.get(id, id) for id in self.strict) - {-1},
             {types: to.get(id, id) for types, id in self.vague.items()},
             {id: name for id, name in self.thin.items() if id not in to},
+            self.former_keys,
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -119,6 +122,7 @@ class Refinement:
             "strict": sorted(self.strict),
             "vague": [[*types, id] for types, id in sorted(self.vague.items())],
             "thin": [[id, name] for id, name in sorted(self.thin.items())],
+            **({"former_keys": True} if self.former_keys else {}),
         }
 
     @classmethod
@@ -129,6 +133,7 @@ class Refinement:
             frozenset(int(id) for id in values["strict"]),
             {(str(head), str(tail)): int(id) for head, tail, id in values["vague"]},
             {int(id): str(name) for id, name in values.get("thin", [])},
+            bool(values.get("former_keys", "thin" not in values)),
         )
 
 
@@ -153,12 +158,15 @@ def _coarse_types(instance: RelationInstance) -> tuple[str, str]:
     return coarse_type(instance.head.type), coarse_type(instance.tail.type)
 
 
-def key_of(instance: RelationInstance, link: Connection | None) -> Key | None:
-    """Return the key of an instance in the table; ``None`` without an explicit connection."""
+def key_of(instance: RelationInstance, link: Connection | None, *, former: bool = False) -> Key | None:
+    """Return the key of an instance in the table, or that of older runs; ``None`` without an explicit connection."""
     if link is None:
         return None
     # "born in" and "born at" mean the same; "took office as" and "took a degree at" do not
     short = len(link.name.split()) <= _SHORT
+    if former:
+        own = map(former_group, [link.root] if short else link.key)
+        return " ".join(own), *_coarse_types(instance)
     turning = _TURNING_NOUNS if link.nominal else _TURNING
     words = [link.root, *(word for word in link.key if word in turning)] if short else link.key
     return " ".join(words), *_coarse_types(instance)

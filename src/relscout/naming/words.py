@@ -110,6 +110,11 @@ def group_of_lemma(lemma: str) -> str:
     return lemma if lemma in _LIKE_OTHERS else group(lemma)
 
 
+def former_group(key: str) -> str:
+    """Return the key of :func:`group` in runs that took a stem for a form of another word: "find" for "found"."""
+    return key if key in _BASES else _BASE_FORMS.get(key, key)
+
+
 def _without_agent(stem: str) -> str:
     """Return the stem of the verb of an agent noun: "inventor", "founder" and "writer", but not "member"."""
     for ending in ("er", "or", "eri", "r"):

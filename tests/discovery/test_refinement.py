@@ -264,3 +264,19 @@ def test_runs_with_keys_of_one_word_relate_the_same_pairs_as_before(
     # after a decision, the run is saved anew
     for refinement in (older, Refinement.from_json(older.moved({5: 1}).as_json())):
         assert refinement.applied(pairs, np.array([1])).tolist() == [0]
+
+
+def test_a_pair_without_syntax_stays_in_a_relation_that_few_say(pipeline: SpacyPipeline) -> None:
+    parsed = pair(pipeline, "Here are Ida Kron, and also Paris.", "Ida Kron", "Paris", "PERSON GPE")
+    refinement = Refinement({}, thin={0: "born in"})
+    pairs = [parsed, replace(parsed, parse=None)]
+    assert refinement.applied(pairs, np.array([0, 0])).tolist() == [-1, 0]
+
+
+@pytest.mark.parametrize(("to", "expected"), [({5: 0}, 0), ({5: 6}, -1), ({5: -1}, -1)])
+def test_what_a_person_merges_into_a_relation_that_few_say_stays_there(
+    pipeline: SpacyPipeline, to: dict[int, int], expected: int
+) -> None:
+    silent = pair(pipeline, "Here are Ida Kron, and also Paris.", "Ida Kron", "Paris", "PERSON GPE")
+    refinement = Refinement({}, thin={0: "born in"}).moved(to)
+    assert refinement.applied([silent], np.array([0])).tolist() == [expected]

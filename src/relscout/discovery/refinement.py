@@ -97,21 +97,27 @@ class Refinement:
             relation = int(refined[row])
             if key is not None and key in self.table:
                 refined[row] = self.table[key]
-            elif relation in self.strict if key is not None else self._is_unsaid(relation, links[row]):
+            elif (
+                relation in self.strict
+                if key is not None
+                else self._is_unsaid(relation, instances[row], links[row])
+            ):
                 refined[row] = self.vague.get(_coarse_types(instances[row]), -1)
         return np.maximum(refined, -1)
 
-    def _is_unsaid(self, relation: int, words: Explicit) -> bool:
-        """Return whether few pairs say the name of a relation, and these words of a pair do not."""
-        return relation in self.thin and self.thin[relation] not in words.bare
+    def _is_unsaid(self, relation: int, instance: RelationInstance, words: Explicit) -> bool:
+        """Return whether few pairs say the name of a relation, and these words of a pair with syntax do not."""
+        thin = instance.parse is not None and relation in self.thin
+        return thin and self.thin[relation] not in words.bare
 
     def moved(self, to: Mapping[int, int]) -> Refinement:
         """Return the refinement after relations were merged into others, or dropped (-1)."""
+        decided = {*to, *to.values()}  # each name of a merged relation says it
         return Refinement(
             {key: to.get(id, id) for key, id in self.table.items()},
             frozenset(to.get(id, id) for id in self.strict) - {-1},
             {types: to.get(id, id) for types, id in self.vague.items()},
-            {id: name for id, name in self.thin.items() if id not in to},
+            {id: name for id, name in self.thin.items() if id not in decided},
             self.former_keys,
         )
 
@@ -260,7 +266,7 @@ def refine(
     leaving |= {
         _coarse_types(instances[row])
         for row in np.flatnonzero(ids >= 0).tolist()
-        if connected[row].link is None and unsaid._is_unsaid(int(ids[row]), connected[row])
+        if connected[row].link is None and unsaid._is_unsaid(int(ids[row]), instances[row], connected[row])
     }
     vague: dict[tuple[str, str], int] = {}
     for types in sorted(leaving):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import pytest
@@ -167,3 +168,35 @@ def test_a_frequent_place_is_no_last_name(pipeline: SpacyPipeline) -> None:
         ],
     )
     assert marks(given)[1:] == [{"Honduras": "GPE"}] * 3
+
+
+def test_thousands_of_people_with_one_first_name_take_no_longer_than_others(pipeline: SpacyPipeline) -> None:
+    (first,) = sentences(pipeline, [("Ida Aaaaa met Ida Bbbbb.", {})])
+    assert first.parse is not None
+
+    def people(first_name: Callable[[int], str]) -> list[MarkedSentence]:
+        many = []
+        for number in range(2_000):
+            last = "".join(chr(97 + number // 26**place % 26) for place in range(4)).capitalize()
+            text = f"{first_name(number)} {last}x met Ida Bbbbb."
+            many.append(replace(first, text=text, mentions=[Mention(0, 9, "PERSON")]))
+        return many
+
+    seconds = []
+    for given in (people(lambda _: "Ida"), people(lambda number: f"I{chr(97 + number % 26)}a")):
+        start = time.process_time()
+        assert len(list(consistent(given))) == 2_000
+        seconds.append(time.process_time() - start)
+    assert seconds[0] < 5 * seconds[1] + 0.2
+
+
+def test_a_short_name_at_the_end_of_a_text_is_marked_next_to_longer_ones(pipeline: SpacyPipeline) -> None:
+    given = sentences(
+        pipeline,
+        [
+            ("Nordvik Energy Holding hired Ida Kron.", {"Nordvik Energy Holding": "ORG"}),
+            ("Nordvik opened an office in Oslo.", {"Nordvik": "ORG"}),
+            ("Ida Kron left Nordvik", {}),
+        ],
+    )
+    assert marks(given)[2] == {"Nordvik": "ORG"}

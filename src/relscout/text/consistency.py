@@ -13,7 +13,7 @@ a person or a place keeps the type of each mention, and one that the document al
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby, islice, pairwise
 
@@ -53,12 +53,14 @@ class _Names:
     Args:
         types: Name → its most frequent type, if it is that of more than half of its mentions.
         last_names: Last name → type of the persons.
-        words: First word of each name → the names, as words, the longest first.
+        lengths: First word of each name → numbers of words of such names, the largest first.
+        written: The names that are marked, as words.
     """
 
     types: Mapping[str, str]
     last_names: Mapping[str, str]
-    words: Mapping[str, Sequence[tuple[str, ...]]]
+    lengths: Mapping[str, Sequence[int]]
+    written: Set[tuple[str, ...]]
 
     @classmethod
     def of(cls, sentences: Sequence[MarkedSentence]) -> _Names:
@@ -87,17 +89,17 @@ class _Names:
                     if not _is_mostly_other(counts[last], kinds=counts[name]):
                         last_names[last] = kind
         last_names = {last: kind for last, kind in last_names.items() if last not in places | common}
-        words: defaultdict[str, list[tuple[str, ...]]] = defaultdict(list)
+        marked: set[tuple[str, ...]] = set()
+        lengths: defaultdict[str, set[int]] = defaultdict(set)
         for name in {*types, *last_names}:
-            written = tuple(name.split())
-            proper = written and written[0][:1].isupper() and not name.isupper()
+            words = tuple(name.split())
+            proper = words and words[0][:1].isupper() and not name.isupper()
             if proper and len(name) >= _SHORTEST and name.lower() not in common:
-                words[written[0]].append(written)
-        longest_first = {
-            first: sorted(names, key=lambda written: (-len(written), written))
-            for first, names in words.items()
-        }
-        return cls(types, last_names, longest_first)
+                marked.add(words)
+                lengths[words[0]].add(len(words))
+        # thousands of people may have the same first name
+        longest_first = {first: sorted(numbers, reverse=True) for first, numbers in lengths.items()}
+        return cls(types, last_names, longest_first, marked)
 
     def applied(self, sentence: MarkedSentence) -> MarkedSentence:
         """Return a sentence with the types of the document, and with the names that were missed."""
@@ -131,9 +133,10 @@ class _Names:
         tokens = _tokens(text, parse)
         after = 0
         for first, token in enumerate(tokens):
-            for written in self.words.get(token, ()) if first >= after else ():
+            for length in self.lengths.get(token, ()) if first >= after else ():
+                written = tuple(tokens[first : first + length])
                 end = first + len(written)
-                if tuple(tokens[first:end]) != written or not _is_proper(parse, tokens, first, end):
+                if written not in self.written or not _is_proper(parse, tokens, first, end):
                     continue
                 kind = self._type_of(" ".join(written))
                 if kind is not None and not _modifies(parse, range(first, end), kind):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -92,6 +93,14 @@ def test_an_entity_without_facts_has_none(triples):
     assert [grouped.per_entity[entity.id] for entity in grouped.entities] == [0, 0]
     assert grouped.per_entity["nobody"] == 0
     assert list(grouped.per_entity) == []
+    assert grouped.entities[0].id not in grouped.per_entity
+
+
+def test_facts_on_disk_cannot_be_pickled_as_they_are(triples):
+    grouped = facts_on_disk(triples, len(triples))
+    with pytest.raises(TypeError, match="pass a list"):
+        pickle.dumps(grouped)
+    assert pickle.dumps(list(grouped.facts))
 
 
 def test_a_corpus_without_rows_has_no_facts():

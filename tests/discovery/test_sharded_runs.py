@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import copy
+import gc
 import json
+import pickle
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -67,6 +71,22 @@ def test_a_loaded_run_is_the_saved_one(sharded: Path, judged: Discovery) -> None
     assert list(loaded.triples()) == list(judged.triples())
     assert loaded.facts() == judged.facts()
     assert loaded.examples(0) == judged.examples(0)
+
+
+def pickled(run: Discovery) -> Discovery:
+    return cast(Discovery, pickle.loads(pickle.dumps(run)))  # noqa: S301 - the test wrote it
+
+
+@pytest.mark.parametrize("copied_by", [copy.copy, copy.deepcopy, pickled])
+def test_a_copy_finds_its_facts_after_the_run_is_gone(
+    sharded: Path, judged: Discovery, copied_by: Callable[[Discovery], Discovery]
+) -> None:
+    loaded = Discovery.load(sharded)
+    assert len(loaded.found_facts.facts) == len(judged.facts())
+    another = copied_by(loaded)
+    del loaded
+    gc.collect()
+    assert another.facts() == judged.facts()
 
 
 def test_what_was_not_estimated_stays_so(found: Discovery, tmp_path: Path) -> None:

@@ -166,6 +166,9 @@ class _Counts(Mapping[str, int]):
         known = place < len(self._hashes) and self._hashes[place] == digest
         return int(self._counts[place]) if known else 0
 
+    def __contains__(self, id: object) -> bool:
+        return isinstance(id, str) and self[id] > 0
+
     def __iter__(self) -> Iterator[str]:
         return (entity.id for entity in self._entities if self[entity.id])
 

@@ -97,6 +97,10 @@ class Discovery:
     run: Mapping[str, Any]
     merged: Mapping[int, int] = field(default_factory=dict)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is copied or pickled: all but the facts, which may be in temporary files of this process."""
+        return {name: value for name, value in vars(self).items() if name != "found_facts"}
+
     def __repr__(self) -> str:
         instances = counted(len(self.assignments.instances), "instance")
         return f"<Discovery of {counted(len(self.relations), 'relation')} in {instances}>"

@@ -55,6 +55,17 @@ class Here:
         self._count = 0
         weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
 
+    def __getstate__(self) -> Any:
+        """Refuse to be copied or pickled.
+
+        Raises:
+            TypeError: Always: a copy would outlive the folder.
+        """
+        raise TypeError(
+            f"results in {self.folder} are of this process alone and cannot be copied or pickled; pass a list of "
+            "the facts or entities, or the run itself"
+        )
+
     def put(self, value: Any) -> Any:
         """Return a value itself, which this process holds already."""
         return value

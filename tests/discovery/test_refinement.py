@@ -11,6 +11,7 @@ from relscout.core.instances import Mention, RelationInstance
 from relscout.discovery.refinement import (
     Refinement,
     connections_of,
+    key_of,
     phrases_of,
     refine,
     without_narrow_names,
@@ -280,3 +281,14 @@ def test_what_a_person_merges_into_a_relation_that_few_say_stays_there(
     silent = pair(pipeline, "Here are Ida Kron, and also Paris.", "Ida Kron", "Paris", "PERSON GPE")
     refinement = Refinement({}, thin={0: "born in"}).moved(to)
     assert refinement.applied([silent], np.array([0])).tolist() == [expected]
+
+
+def test_new_text_with_one_other_type_gets_the_only_relation_of_its_words(pipeline: SpacyPipeline) -> None:
+    born = pair(pipeline, "Ida Kron was born in Paris.", "Ida Kron", "Paris", "PERSON GPE")
+    dated = pair(pipeline, "Ida Kron was born in May.", "Ida Kron", "May", "PERSON DATE")
+    ids = np.array([0, 0])
+    key = key_of(born, connections_of([born], ids[:1])[0].link)
+    assert key is not None
+    table = {(key[0], "PER", "ORG"): 3}
+    assert Refinement(table).applied([born, dated], ids).tolist() == [3, 0]
+    assert Refinement({**table, (key[0], "MISC", "LOC"): 4}).applied([born, dated], ids).tolist() == [0, 0]

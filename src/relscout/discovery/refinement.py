@@ -12,6 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -95,8 +96,9 @@ class Refinement:
         for row in np.flatnonzero(relation_ids != -1).tolist():
             key = key_of(instances[row], links[row].link, former=self.former_keys)
             relation = int(refined[row])
-            if key is not None and key in self.table:
-                refined[row] = self.table[key]
+            named = None if key is None else self._named(key)
+            if named is not None:
+                refined[row] = named
             elif (
                 relation in self.strict
                 if key is not None
@@ -104,6 +106,22 @@ class Refinement:
             ):
                 refined[row] = self.vague.get(_coarse_types(instances[row]), -1)
         return np.maximum(refined, -1)
+
+    def _named(self, key: Key) -> int | None:
+        """Return the relation of a key, or else the only one of keys that differ in one type, taken for a mistake."""
+        if key in self.table or self.former_keys:
+            return self.table.get(key)
+        alike = {
+            self.table[other] for other in self._of_word.get(key[0], ()) if _differ_in_one_type(other, key)
+        }
+        return alike.pop() if len(alike) == 1 else None
+
+    @cached_property
+    def _of_word(self) -> Mapping[str, Sequence[Key]]:
+        keys: defaultdict[str, list[Key]] = defaultdict(list)
+        for key in self.table:
+            keys[key[0]].append(key)
+        return keys
 
     def _is_unsaid(self, relation: int, instance: RelationInstance, words: Explicit) -> bool:
         """Return whether few pairs say the name of a relation, and these words of a pair with syntax do not."""

@@ -6,8 +6,9 @@ the second, and classify it as a place in the third. Within a document, therefor
 * a name has the type of most of its mentions, and the last name of a person is a person;
 * a proper name that is not marked is marked if the document names an entity, or the last name of a person, like this.
 
-A word that also follows "in" or "at", and so may be a place, is not considered a last name. A single word that may be
-a person or a place keeps the type of each mention, and one that the document also writes in lower case is not marked.
+A word that also follows "in" or "at", and so may be a place, is not considered a last name, nor is one that is mostly
+marked as another entity where it stands alone: *Ford*, the company, next to *Henry Ford*. A single word that may be a
+person or a place keeps the type of each mention, and one that the document also writes in lower case is not marked.
 """
 
 from __future__ import annotations
@@ -86,9 +87,8 @@ class _Names:
         for name, kind in sorted(types.items()):
             if coarse_type(kind) == "PER":
                 for last in _last_names(name):
-                    if not _is_mostly_other(counts[last], kinds=counts[name]):
+                    if last not in places and not _is_mostly_other(counts[last]):
                         last_names[last] = kind
-        last_names = {last: kind for last, kind in last_names.items() if last not in places | common}
         marked: set[tuple[str, ...]] = set()
         lengths: defaultdict[str, set[int]] = defaultdict(set)
         for name in {*types, *last_names}:
@@ -169,16 +169,15 @@ def _tokens(text: str, parse: Parse) -> list[str]:
     return [text[start:end] for start, end in zip(parse.starts, parse.ends, strict=True)]
 
 
-def _is_mostly_other(counts: Counter[str], *, kinds: Counter[str]) -> bool:
-    """Return whether the word of a last name is rather another entity: Honduras, next to a person British Honduras.
+def _is_mostly_other(counts: Counter[str]) -> bool:
+    """Return whether a word that stands alone is mostly an entity other than a person.
 
     Args:
-        counts: Types of the mentions that are the word alone.
-        kinds: Types of the mentions of the full name.
+        counts: Types of its mentions. A single one may be a mistake of the tagger.
     """
     others = max((count for kind, count in counts.items() if coarse_type(kind) != "PER"), default=0)
-    persons = sum(count for kind, count in (counts + kinds).items() if coarse_type(kind) == "PER")
-    return others > 2 * persons
+    persons = sum(count for kind, count in counts.items() if coarse_type(kind) == "PER")
+    return others > max(1, persons)
 
 
 def _modifies(parse: Parse, tokens: range, kind: str) -> bool:

@@ -346,7 +346,6 @@ def _extract_sharded(
         say_note(f"skipped: {broken}")
     if not facts:
         _note_doubted(extraction.doubted)
-    if not facts:
         if out is None:
             _print(map(record, extraction))
         else:

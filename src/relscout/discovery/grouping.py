@@ -101,6 +101,20 @@ def _divided(here: Here, rows: Iterable[Row], number: int) -> list[list[Any]]:
     return parts
 
 
+def in_order(
+    tasks: Tasks, parts: Iterable[Iterable[Any]], key: Callable[[Value], tuple[object, ...]]
+) -> Iterator[Value]:
+    """Return the values of sorted parts in order, with a few thousand of each part in memory.
+
+    Args:
+        tasks: Where the parts are.
+        parts: References to the values of each part, some thousand at a time.
+        key: The key by which each part is sorted.
+    """
+    streams = (chain.from_iterable(map(tasks.get, part)) for part in parts)
+    return heapq.merge(*streams, key=key)
+
+
 class _Merged(Sequence[Value]):
     """Values in the sorted parts that hold them, read from the disk in order."""
 
@@ -117,9 +131,7 @@ class _Merged(Sequence[Value]):
         return self._count
 
     def __iter__(self) -> Iterator[Value]:
-        streams = (chain.from_iterable(map(self._here.get, part)) for part in self._parts)
-        merged: Iterator[Any] = heapq.merge(*streams, key=self._key)
-        return merged
+        return in_order(self._here, self._parts, self._key)
 
     @overload
     def __getitem__(self, place: int) -> Value: ...

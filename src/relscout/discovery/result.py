@@ -471,10 +471,16 @@ class Discovery:
 
     def triples_of(self, assignments: Assignments) -> Iterator[Triple]:
         """Yield the triples of assignments; instances without a relation have none."""
+        return (row for row in self._rows_of(assignments) if isinstance(row, Triple))
+
+    def _rows_of(self, assignments: Assignments) -> Iterator[Triple | RelationInstance]:
+        """Yield the triples of assignments, and the instances without a relation."""
         names = self.names
         matches = {relation.id: relation.matches or () for relation in self.relations}
         for instance, id, confidence, related, polarity, phrase in assignments.rows():
-            if id >= 0:
+            if id < 0:
+                yield instance
+            else:
                 yield Triple(
                     instance, id, names[id], confidence, related, polarity, phrase, matches.get(id, ())
                 )
@@ -1116,7 +1122,7 @@ class Discovery:
         if isinstance(instances, ShardedRows) and not self.run.get("entity_decisions"):
             from relscout.discovery.grouping import facts_on_disk
 
-            return facts_on_disk(self._rows(), len(instances))
+            return facts_on_disk(self._rows_of(self.assignments), len(instances))
         merged = self.merged_entities
         rows = np.flatnonzero(self.assignments.relation_ids >= 0).tolist()
         ends = MergedEntities(
@@ -1125,15 +1131,6 @@ class Discovery:
             tuple(merged.tails[row] for row in rows),
         )
         return find_facts(self.triples(), ends)
-
-    def _rows(self) -> Iterator[Triple | RelationInstance]:
-        """Yield the triples, and the instances that have none."""
-        triples = self.triples()
-        if (self.assignments.relation_ids >= 0).all():
-            yield from triples
-            return
-        for instance, id in zip(self.assignments.instances, self.assignments.relation_ids, strict=True):
-            yield next(triples) if id >= 0 else instance
 
     @cached_property
     def _corrections(self) -> Corrections:

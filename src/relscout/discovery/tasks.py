@@ -10,10 +10,8 @@ import pickle
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
-from operator import attrgetter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -98,7 +96,7 @@ class Here:
             path = self.folder / f"{self._count}.pickle"
             try:
                 with path.open("wb") as file:
-                    _Pickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+                    pickle.dump(value, file, protocol=pickle.HIGHEST_PROTOCOL)
             except OSError as error:
                 raise OutputError(
                     f"cannot write {path}: {error.strerror or error}; set TMPDIR to a folder with more space"
@@ -109,34 +107,6 @@ class Here:
             weakref.finalize(reference, path.unlink, missing_ok=True).atexit = False
             stored.append(reference)
         return stored
-
-
-class _Pickler(pickle.Pickler):
-    """Pickles dataclasses with slots several times as fast as their own methods, which are written in Python."""
-
-    def reducer_override(self, value: Any) -> Any:
-        """Return how a value is pickled; ``NotImplemented`` for the usual way."""
-        kind: Any = type(value)
-        has_slots = is_dataclass(kind) and "__slots__" in vars(kind)
-        if not has_slots:
-            return NotImplemented
-        return _restored, (kind, _columns(kind)[0](value))
-
-
-@cache
-def _columns(kind: type[Any]) -> tuple[Callable[[Any], Any], Sequence[Callable[[Any, Any], None]]]:
-    """Return what reads all fields of a dataclass with slots, and what sets each."""
-    names = [field.name for field in fields(kind)]
-    read = attrgetter(*names)
-    setters = [vars(kind)[name].__set__ for name in names]
-    return (read if len(names) > 1 else lambda value: (read(value),)), setters
-
-
-def _restored(kind: Any, values: Sequence[Any]) -> Any:
-    restored = object.__new__(kind)
-    for put, value in zip(_columns(kind)[1], values, strict=True):
-        put(restored, value)
-    return restored
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,16 +6,14 @@ disk when that is full, and computes again what a lost node held. In this proces
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from relscout.core.errors import SettingError
 from relscout.core.instances import Fact, Match
 from relscout.core.progress import Progress, silent
-from relscout.discovery.grouping import by_document, fact_order, group, listed, parts_for, unwrapped
+from relscout.discovery.grouping import by_document, fact_order, group, in_order, listed, parts_for, unwrapped
 from relscout.distributed.cluster import Cluster, errors_of
 from relscout.distributed.extracting import ShardedExtraction
 from relscout.distributed.shards import read_triples
@@ -53,8 +51,7 @@ def find_facts(
         divided = [listed(read.remote(list(paths), extraction.matches, number), number) for paths in groups]
         grouped = group(ray, list(zip(*divided, strict=True)), number, progress=progress)
         del divided
-        streams = [chain.from_iterable(map(ray.get, part)) for part in grouped.facts]
-        yield from heapq.merge(*streams, key=fact_order)
+        yield from in_order(ray, grouped.facts, fact_order)
 
 
 def _read(paths: Sequence[Path], matches: Mapping[int, tuple[Match, ...]], number: int) -> Any:

@@ -108,7 +108,7 @@ class Refinement:
         return np.maximum(refined, -1)
 
     def _named(self, key: Key) -> int | None:
-        """Return the relation of a key, or else the only one of keys that differ in one type, taken for a mistake."""
+        """Return the relation of a key, or else the only one of keys that differ in one type; ``None`` without one."""
         if key in self.table or self.former_keys:
             return self.table.get(key)
         alike = {

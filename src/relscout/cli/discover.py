@@ -155,7 +155,7 @@ def command(
         if given_too := [option for option, is_given in unfit.items() if is_given]:
             if fit_on is None:
                 fitting = " with --fit-on, or" if in_sample.get(given_too[0]) else ""
-                option = "--in-shards" if sharding.in_shards else "--ray"
+                option = sharding.option
                 raise SettingError(
                     f"{option} clusters marked pairs by k-means, and cannot be combined with {given_too[0]}; discover "
                     f"the relations of a sample{fitting} without {option}, and apply them to all of it with 'relscout "

@@ -84,8 +84,7 @@ def command(
         checked_precision(precision)
     limit = None if limit_memory is None else options.byte_size(limit_memory, "--limit-memory")
     if limit is not None and (sharding.is_wanted or drift):
-        option = "--in-shards" if sharding.in_shards else "--ray"
-        other = option if sharding.is_wanted else "--drift"
+        other = sharding.option if sharding.is_wanted else "--drift"
         raise SettingError(f"--limit-memory and {other} cannot be combined; use one of them")
     given = _min_confidence(min_confidence or ())
     if sharding.is_wanted:

@@ -692,6 +692,11 @@ class Sharding:
         return self.in_shards or self.ray is not None
 
     @property
+    def option(self) -> str:
+        """The option that asks for work on shards."""
+        return "--in-shards" if self.in_shards else "--ray"
+
+    @property
     def cluster(self) -> Cluster:
         """The cluster that is asked for."""
         from relscout.distributed.cluster import HERE, LOCAL, Cluster
@@ -709,8 +714,7 @@ class Sharding:
             SettingError: Neither is given.
         """
         if self.work is None and out is None:
-            option = "--in-shards" if self.in_shards else "--ray"
-            raise SettingError(f"{option} needs a working directory; add --out or --work")
+            raise SettingError(f"{self.option} needs a working directory; add --out or --work")
         return self.work or Path(f"{out}.work")
 
     @property

@@ -97,13 +97,13 @@ class Refinement:
             key = key_of(instances[row], links[row].link, former=self.former_keys)
             relation = int(refined[row])
             named = None if key is None else self._named(key)
+            if key is None:
+                leaves = self._is_unsaid(relation, instances[row], links[row])
+            else:
+                leaves = relation in self.strict
             if named is not None:
                 refined[row] = named
-            elif (
-                relation in self.strict
-                if key is not None
-                else self._is_unsaid(relation, instances[row], links[row])
-            ):
+            elif leaves:
                 refined[row] = self.vague.get(_coarse_types(instances[row]), -1)
         return np.maximum(refined, -1)
 

@@ -96,14 +96,15 @@ class Refinement:
         for row in np.flatnonzero(relation_ids != -1).tolist():
             key = key_of(instances[row], links[row].link, former=self.former_keys)
             relation = int(refined[row])
-            named = None if key is None else self._named(key)
-            if key is None:
-                leaves = self._is_unsaid(relation, instances[row], links[row])
-            else:
-                leaves = relation in self.strict
-            if named is not None:
+            if key is not None and (named := self._named(key)) is not None:
                 refined[row] = named
-            elif leaves:
+                continue
+            leaves = (
+                self._is_unsaid(relation, instances[row], links[row])
+                if key is None
+                else relation in self.strict
+            )
+            if leaves:
                 refined[row] = self.vague.get(_coarse_types(instances[row]), -1)
         return np.maximum(refined, -1)
 
